@@ -1,0 +1,9 @@
+// Written by `cargo regenerate` from openapi.yaml. Do not edit.
+// openapi.yaml fnv1a64:128a4921a03880c0
+
+//! The raw layer, generated from the contract.
+
+#[rustfmt::skip]
+pub mod client;
+#[rustfmt::skip]
+pub mod enums;

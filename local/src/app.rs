@@ -1,0 +1,93 @@
+//! The state of a server, and the table of its routes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post};
+use orkestr::Secret;
+use orkestr::api::SandboxStatus;
+
+use crate::problem::Problem;
+use crate::routes::{exec, files, sandboxes};
+use crate::sandbox::Sandbox;
+use crate::{answer, auth};
+
+/// How many sandboxes that have ended are still listed.
+const ENDED_KEPT: usize = 1000;
+
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) api_key: Secret,
+    pub(crate) read_only_paths: Vec<PathBuf>,
+}
+
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) config: Config,
+    // By id, and ids sort by their time.
+    sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
+}
+
+impl App {
+    pub(crate) fn new(config: Config) -> Arc<Self> {
+        Arc::new(Self { config, sandboxes: Mutex::default() })
+    }
+
+    pub(crate) fn insert(&self, sandbox: Arc<Sandbox>) {
+        let mut sandboxes = self.sandboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        sandboxes.insert(sandbox.id.clone(), sandbox);
+        let has_ended = |sandbox: &Sandbox| {
+            matches!(sandbox.status(), SandboxStatus::Terminated | SandboxStatus::Failed)
+        };
+        // Cheap while there are few: a server that has seen fewer in all has nothing to drop.
+        if sandboxes.len() > ENDED_KEPT {
+            let ended = sandboxes.values().filter(|sandbox| has_ended(sandbox));
+            let ended: Vec<String> = ended.map(|sandbox| sandbox.id.clone()).collect();
+            for id in ended.iter().take(ended.len().saturating_sub(ENDED_KEPT)) {
+                sandboxes.remove(id);
+            }
+        }
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Result<Arc<Sandbox>, Problem> {
+        let sandboxes = self.sandboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        sandboxes.get(id).cloned().ok_or_else(|| Problem::no_sandbox(id))
+    }
+
+    /// Newest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Sandbox>> {
+        let sandboxes = self.sandboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        sandboxes.values().rev().cloned().collect()
+    }
+
+    /// Ends every sandbox and waits until nothing of them is left.
+    pub(crate) async fn terminate_all(&self) {
+        futures::future::join_all(self.all().iter().map(|sandbox| sandbox.terminate())).await;
+    }
+}
+
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let one = "/v1/sandboxes/{id}";
+    let below = |path: &str| format!("{one}/{path}");
+    Router::new()
+        .route("/v1/sandboxes", post(sandboxes::create).get(sandboxes::list))
+        .route(one, get(sandboxes::get).delete(sandboxes::terminate))
+        .route(&below("pause"), post(sandboxes::pause))
+        .route(&below("resume"), post(sandboxes::resume))
+        .route(&below("timeout"), post(sandboxes::set_timeout))
+        .route(&below("exec"), post(exec::exec))
+        .route(&below("files"), post(files::write).get(files::read).merge(delete(files::remove)))
+        .route_layer(from_fn_with_state(app.clone(), auth::require_key))
+        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "Not Found") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+        })
+        .layer(DefaultBodyLimit::max(answer::LARGEST_BODY))
+        .layer(from_fn(auth::identify))
+        .with_state(app)
+}

@@ -1,0 +1,203 @@
+//! PID 1 of a sandbox: takes requests, starts commands, reaps everything, and ends when the server does.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::sys::Reaped;
+use super::wire::{Reply, Request, Setup, Started};
+use super::{memory, paths, processes, socket, spawn, stage, sys};
+
+struct Agent {
+    memory_limit: u64,
+    spawner: spawn::Spawner,
+    max_commands: usize,
+    /// Each command's process id, and the socket on which its end is to be reported.
+    commands: BTreeMap<i32, OwnedFd>,
+    /// False when nothing but the agent is left.
+    alive: bool,
+    frozen: bool,
+    paths: paths::Paths,
+}
+
+/// Serves the control socket until it closes or the server's process ends. Its own end takes every process along.
+pub(super) fn run(control: &OwnedFd, server: OwnedFd, setup: &Setup) -> ! {
+    let status = match prepare(setup) {
+        Ok((mut agent, signals)) => {
+            if socket::send(control.as_fd(), &Started::Ready.encode(), &[]).is_ok() {
+                agent.serve(control, &server, &signals);
+            }
+            0
+        }
+        Err(errno) => {
+            let message =
+                Started::Refused { step: "prepare the agent".into(), errno: errno as i32 };
+            let _ = socket::send(control.as_fd(), &message.encode(), &[]);
+            1
+        }
+    };
+    stage::exit(status)
+}
+
+fn prepare(setup: &Setup) -> Result<(Agent, SignalFd), Errno> {
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGCHLD);
+    mask.thread_block()?;
+    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    // A socket for each running command is held here; commands get the limit that was found.
+    let files = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, files.1, files.1)?;
+    let agent = Agent {
+        memory_limit: setup.memory_bytes,
+        spawner: spawn::Spawner::new(setup, files)?,
+        // Some descriptors are left for the requests themselves.
+        max_commands: usize::try_from(setup.max_processes.min(files.1.saturating_sub(64)))
+            .unwrap_or(usize::MAX),
+        commands: BTreeMap::new(),
+        alive: false,
+        frozen: false,
+        paths: paths::Paths::new()?,
+    };
+    Ok((agent, signals))
+}
+
+impl Agent {
+    fn serve(&mut self, control: &OwnedFd, server: &OwnedFd, signals: &SignalFd) {
+        let mut next_look = Instant::now();
+        loop {
+            let mut waited = [control.as_fd(), server.as_fd(), signals.as_fd()]
+                .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            // Nothing running needs no watching: an idle sandbox costs no processor time.
+            let timeout = if self.alive && !self.frozen {
+                let left = next_look.saturating_duration_since(Instant::now()).as_millis();
+                PollTimeout::from(
+                    u16::try_from(left).map_or(u16::MAX, |left| left.saturating_add(1)),
+                )
+            } else {
+                PollTimeout::NONE
+            };
+            match poll(&mut waited, timeout) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return,
+            }
+            let [asked, server_ended, child_ended] = waited.map(|fd| fd.any().unwrap_or(true));
+            if server_ended {
+                return;
+            }
+            if self.alive && !self.frozen && Instant::now() >= next_look {
+                let pause = memory::watch(self.memory_limit);
+                next_look = Instant::now() + Duration::from_millis(pause);
+            }
+            if child_ended {
+                // Only the wake-up counts: several ended children may share one signal.
+                while let Ok(Some(_)) = signals.read_signal() {}
+                self.reap();
+            }
+            if asked {
+                match socket::receive(control.as_fd()) {
+                    Ok(None) => return,
+                    Ok(Some((bytes, beside))) => self.take(&bytes, beside),
+                    // This one message is lost, and its sender learns of it from the socket for the answer closing.
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        loop {
+            let (pid, reply) = match sys::reap() {
+                Reaped::Exited(pid, code) => (pid, Reply::Exited { code }),
+                Reaped::Signaled(pid, signal) => (pid, Reply::Signaled { signal }),
+                Reaped::NoneYet => return,
+                Reaped::NoChildren => {
+                    self.alive = false;
+                    return;
+                }
+            };
+            if let Some(socket) = self.commands.remove(&pid) {
+                answer(&socket, &reply, None);
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], beside: Vec<OwnedFd>) {
+        let mut beside = beside.into_iter();
+        // Without a socket for the answer nobody waits for one.
+        let Some(socket) = beside.next() else { return };
+        let reply = match Request::decode(bytes) {
+            Some(Request::Spawn { argv, cwd, env }) => {
+                let (Some(stdout), Some(stderr), Some(status)) =
+                    (beside.next(), beside.next(), beside.next())
+                else {
+                    return;
+                };
+                if self.frozen {
+                    Reply::Frozen
+                } else if self.commands.len() >= self.max_commands {
+                    Reply::Limit
+                } else {
+                    match self.spawner.spawn(argv, cwd, env, [&stdout, &stderr, &status]) {
+                        Ok(pid) => {
+                            self.alive = true;
+                            answer(&socket, &Reply::Spawned { pid }, None);
+                            self.commands.insert(pid, socket);
+                            return;
+                        }
+                        Err(Errno::EAGAIN) => Reply::Limit,
+                        Err(errno) => failed(errno),
+                    }
+                }
+            }
+            Some(Request::Freeze) => {
+                let result = processes::freeze();
+                self.frozen = result.is_ok();
+                done(result)
+            }
+            Some(Request::Thaw) => {
+                self.frozen = false;
+                done(processes::thaw())
+            }
+            Some(Request::Usage) => processes::usage().unwrap_or_else(failed),
+            Some(Request::Signal { pid, signal }) => done(processes::signal_session(pid, signal)),
+            Some(Request::Read { path }) => return opened(&socket, self.paths.read(&path)),
+            Some(Request::Write { path, mode }) => {
+                return opened(&socket, self.paths.write(&path, mode));
+            }
+            Some(Request::Unlink { path }) => done(self.paths.unlink(&path)),
+            Some(Request::MakeDir { path, parents }) => done(self.paths.make_dir(&path, parents)),
+            Some(Request::Rename { from, to }) => done(self.paths.rename(&from, &to)),
+            Some(Request::Stat { path }) => self.paths.stat(&path).unwrap_or_else(failed),
+            None => failed(Errno::EBADMSG),
+        };
+        answer(&socket, &reply, None);
+    }
+}
+
+fn failed(errno: Errno) -> Reply {
+    Reply::Failed { errno: errno as i32 }
+}
+
+fn done(result: Result<(), Errno>) -> Reply {
+    result.map_or_else(failed, |()| Reply::Done)
+}
+
+fn opened(socket: &OwnedFd, result: Result<(OwnedFd, Reply), Errno>) {
+    match result {
+        Ok((file, reply)) => answer(socket, &reply, Some(&file)),
+        Err(errno) => answer(socket, &failed(errno), None),
+    }
+}
+
+/// The other side may have lost interest, which is its right.
+fn answer(socket: &OwnedFd, reply: &Reply, file: Option<&OwnedFd>) {
+    let beside: Vec<_> = file.iter().map(|file| file.as_fd()).collect();
+    let _ = socket::send(socket.as_fd(), &reply.encode(), &beside);
+}

@@ -1,0 +1,206 @@
+//! The handle of a running sandbox.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use tokio::io::unix::AsyncFd;
+
+use super::launch::{self, launch};
+use super::link::{self, Link};
+use super::wire::{Reply, Request};
+use super::{Child, Command, Error, Files, Spec, Usage, sys};
+
+/// A running sandbox. Clones share it; when the last one is dropped, the sandbox is killed.
+///
+/// It belongs to the tokio runtime that it was started in.
+#[derive(Clone)]
+pub struct Jail(Arc<Handle>);
+
+struct Handle {
+    link: Arc<Link>,
+    pidfd: Option<AsyncFd<OwnedFd>>,
+    reaped: AtomicBool,
+}
+
+impl Jail {
+    /// Starts a sandbox.
+    ///
+    /// # Errors
+    /// [`Error::NamespacesRefused`] with the remedy when the host does not allow it; nothing is ever run unprotected.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, a sandbox that comes to exist nevertheless is killed.
+    pub async fn start(spec: Spec) -> Result<Self, Error> {
+        let launched = tokio::task::spawn_blocking(move || launch(&spec).map(Launched::new)).await;
+        let launched =
+            launched.map_err(|_| Error::Io(io::Error::other("the runtime is shutting down")))??;
+        let agent = launched.take()?;
+        // The handle first: it kills the agent if the rest fails.
+        let pidfd = link::register(agent.pidfd)?;
+        let link = Arc::new(Link::new(agent.control)?);
+        Ok(Self(Arc::new(Handle { link, pidfd: Some(pidfd), reaped: AtomicBool::new(false) })))
+    }
+
+    /// Starts a command. It runs on when the [`Child`] is dropped.
+    ///
+    /// # Errors
+    /// [`Error::BadCwd`], [`Error::NotFound`] and [`Error::Spawn`] when it cannot be executed, [`Error::Frozen`] between
+    /// [`Jail::freeze`] and [`Jail::thaw`], [`Error::ProcessLimit`] at the limit, [`Error::AgentGone`] after the end.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the command may have been started all the same, and runs on without a handle.
+    pub async fn spawn(&self, command: Command) -> Result<Child, Error> {
+        Child::spawn(&self.0.link, command).await
+    }
+
+    /// Stops every process. The agent itself goes on, so files can be used and the sandbox dies with the server.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when processes keep waking each other (then all go on), [`Error::AgentGone`] after the end.
+    pub async fn freeze(&self) -> Result<(), Error> {
+        self.done(&Request::Freeze).await
+    }
+
+    /// Lets every process run again.
+    ///
+    /// # Errors
+    /// [`Error::AgentGone`] after the end.
+    pub async fn thaw(&self) -> Result<(), Error> {
+        self.done(&Request::Thaw).await
+    }
+
+    /// What the sandbox has used and is using; works while it is frozen too.
+    ///
+    /// # Errors
+    /// [`Error::AgentGone`] after the end.
+    pub async fn usage(&self) -> Result<Usage, Error> {
+        match self.0.link.call(&Request::Usage).await.map_err(from_io)? {
+            Reply::Usage { cpu_ns, memory, processes } => {
+                Ok(Usage { cpu_seconds: cpu_ns as f64 / 1e9, memory_bytes: memory, processes })
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn done(&self, request: &Request) -> Result<(), Error> {
+        match self.0.link.call(request).await.map_err(from_io)? {
+            Reply::Done => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Ends the sandbox. When it returns, no process and no mount is left. May be called any number of times.
+    pub async fn kill(&self) {
+        if let Some(pidfd) = &self.0.pidfd {
+            // Fails only when it is gone already.
+            let _ = sys::pidfd_kill(pidfd.get_ref().as_fd());
+        }
+        self.dead().await;
+    }
+
+    /// Waits until the sandbox has ended, for whatever reason.
+    pub async fn dead(&self) {
+        let Some(pidfd) = &self.0.pidfd else { return };
+        while !self.0.reap() {
+            match pidfd.readable().await {
+                // A pidfd stays readable; if it was somebody else's wake-up, ask again.
+                Ok(mut guard) => {
+                    if !self.0.reap() {
+                        guard.clear_ready();
+                    }
+                }
+                // The runtime is shutting down: nobody will be woken any more.
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// The files of the sandbox. They do not keep it alive.
+    pub fn files(&self) -> Files {
+        Files::new(Arc::clone(&self.0.link))
+    }
+}
+
+impl std::fmt::Debug for Jail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Jail")
+            .field("ended", &self.0.reaped.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    /// Takes the agent's status if it has ended, so that no zombie is left.
+    fn reap(&self) -> bool {
+        if self.reaped.load(Ordering::Acquire) {
+            return true;
+        }
+        let Some(pidfd) = &self.pidfd else { return true };
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
+        let ended = !matches!(
+            waitid(Id::PIDFd(pidfd.get_ref().as_fd()), flags),
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR)
+        );
+        if ended {
+            self.reaped.store(true, Ordering::Release);
+        }
+        ended
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.reap() {
+            return;
+        }
+        let Some(pidfd) = self.pidfd.take().map(AsyncFd::into_inner) else {
+            return;
+        };
+        let _ = sys::pidfd_kill(pidfd.as_fd());
+        // Killed it is; only its last status needs somebody to wait for it, and this thread may be a runtime's.
+        let reaper = std::thread::Builder::new()
+            .name("jail-reaper".to_owned())
+            .spawn(move || launch::end(&pidfd));
+        drop(reaper);
+    }
+}
+
+/// A start whose result nobody may ever take.
+struct Launched(Option<launch::Agent>);
+
+impl Launched {
+    fn new(agent: launch::Agent) -> Self {
+        Self(Some(agent))
+    }
+
+    fn take(mut self) -> Result<launch::Agent, Error> {
+        self.0.take().ok_or(Error::AgentGone)
+    }
+}
+
+impl Drop for Launched {
+    fn drop(&mut self) {
+        if let Some(agent) = self.0.take() {
+            launch::end(&agent.pidfd);
+        }
+    }
+}
+
+/// The error of a request that could not be sent or was not answered.
+pub(super) fn from_io(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::BrokenPipe { Error::AgentGone } else { Error::Io(error) }
+}
+
+/// The error of an answer that says no, or makes no sense.
+pub(super) fn unexpected(reply: &Reply) -> Error {
+    match reply {
+        Reply::Frozen => Error::Frozen,
+        Reply::Limit => Error::ProcessLimit,
+        Reply::Failed { errno } => Error::Io(io::Error::from_raw_os_error(*errno)),
+        other => Error::Io(io::Error::other(format!("the agent answered {other:?}"))),
+    }
+}

@@ -1,0 +1,5 @@
+//! The endpoints, a file a topic.
+
+pub(crate) mod exec;
+pub(crate) mod files;
+pub(crate) mod sandboxes;

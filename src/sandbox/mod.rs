@@ -1,0 +1,415 @@
+//! The handle to one sandbox.
+
+mod create;
+mod guard;
+mod info;
+mod lifecycle;
+mod list;
+mod reach;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+pub use create::CreateSandbox;
+pub use guard::SandboxGuard;
+pub use info::SandboxInfo;
+pub use list::{ListSandboxes, SandboxStream};
+pub use reach::{GetSandbox, ResumeSandbox};
+
+use crate::api::types;
+use crate::api::{NetworkMode, OnTimeout, SandboxStatus, Template};
+use crate::client::Client;
+use crate::exec::{ExecRequest, ExecStreamRequest};
+use crate::{Error, Files, Secret, Timestamp};
+
+/// One sandbox: an isolated, short-lived Linux VM.
+///
+/// A handle is cheap to clone, and clones share what is known of the sandbox: the accessors tell
+/// what the server last said, and [`refresh`](Self::refresh) asks again. Dropping a handle does
+/// not end the sandbox; [`terminate`](Self::terminate), its timeout,
+/// [`with_temp`](Self::with_temp) and a [`SandboxGuard`] do.
+///
+/// ```no_run
+/// use orkestr::Sandbox;
+///
+/// # async fn run() -> Result<(), orkestr::Error> {
+/// let sbx = Sandbox::create("python-3.12").await?;
+/// let out = sbx.exec("python -c 'print(2 + 2)'").await?;
+/// println!("{}", out.stdout);
+/// sbx.terminate().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    id: String,
+    info: RwLock<Arc<SandboxInfo>>,
+}
+
+impl Sandbox {
+    /// Creates a sandbox from a template and waits until it can be used. Await the request;
+    /// options are its setters. `POST /v1/sandboxes`.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use orkestr::{NetworkMode, Sandbox, Template};
+    ///
+    /// # async fn run() -> Result<(), orkestr::Error> {
+    /// let sbx = Sandbox::create(Template::Python3_12)
+    ///     .cpu(1.0)
+    ///     .memory_mb(2048)
+    ///     .network(NetworkMode::Off)
+    ///     .timeout(Duration::from_secs(600))
+    ///     .env("OPENAI_API_KEY", "sk-...")
+    ///     .metadata("agent_run", "r_42")
+    ///     .region("fsn1")
+    ///     .await?;
+    /// println!("{} {}", sbx.id(), sbx.status());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Auth`](crate::ErrorKind::Auth) before anything is sent if there is no key;
+    /// [`FleetFull`](crate::ErrorKind::FleetFull) once the retries are spent;
+    /// [`PlanLimit`](crate::ErrorKind::PlanLimit); [`Api`](crate::ErrorKind::Api) with status 422
+    /// for a parameter out of bounds, whose name is in the message.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped while the request is under way, the request goes on in the
+    /// background and the sandbox that comes of it is terminated.
+    pub fn create(template: impl Into<Template>) -> CreateSandbox {
+        CreateSandbox::from_template(template.into())
+    }
+
+    /// Creates a sandbox from a snapshot (`snap_...`): a fork of the sandbox that it was taken
+    /// of. Size, network and region are the snapshot's and cannot be set.
+    /// `POST /v1/sandboxes`. Otherwise as [`create`](Self::create).
+    pub fn create_from_snapshot(snapshot: impl Into<String>) -> CreateSandbox {
+        CreateSandbox::from_snapshot(snapshot.into())
+    }
+
+    /// Attaches to a sandbox by its id, also from another process than its creator's.
+    /// `GET /v1/sandboxes/{id}`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SandboxNotFound`](crate::ErrorKind::SandboxNotFound) if there is none with
+    /// this id, or it belongs to somebody else.
+    pub fn get(id: impl Into<String>) -> GetSandbox {
+        GetSandbox::new(id.into())
+    }
+
+    /// Lists your sandboxes, newest first: await it for all of them, or take them as a
+    /// [`stream`](ListSandboxes::stream). `GET /v1/sandboxes`.
+    ///
+    /// ```no_run
+    /// use orkestr::{Sandbox, SandboxStatus};
+    ///
+    /// # async fn run() -> Result<(), orkestr::Error> {
+    /// for sbx in Sandbox::list().status(SandboxStatus::Running).await? {
+    ///     println!("{} {} {}", sbx.id(), sbx.template(), sbx.created_at());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn list() -> ListSandboxes {
+        ListSandboxes::new()
+    }
+
+    /// Resumes a paused sandbox by the id that [`pause`](Self::pause) returned.
+    /// `POST /v1/sandboxes/{id}/resume`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SandboxNotFound`](crate::ErrorKind::SandboxNotFound),
+    /// [`SandboxNotReady`](crate::ErrorKind::SandboxNotReady) if it cannot be resumed, and
+    /// [`FleetFull`](crate::ErrorKind::FleetFull) once the retries are spent.
+    pub fn resume(id: impl Into<String>) -> ResumeSandbox {
+        ResumeSandbox::new(id.into())
+    }
+
+    /// Creates a sandbox, runs `f` with it, and terminates it: when `f` returns, when it fails,
+    /// when it panics, and when the future that this returns is dropped half-way.
+    ///
+    /// Takes a template, or a [`CreateSandbox`] with options. `f` may fail with any error that an
+    /// [`Error`] converts into.
+    ///
+    /// ```no_run
+    /// use orkestr::{Error, Sandbox};
+    ///
+    /// # async fn run() -> Result<(), Error> {
+    /// let answer = Sandbox::with_temp("python-3.12", |sbx| async move {
+    ///     let out = sbx.exec("python -c 'print(2 + 2)'").await?;
+    ///     Ok::<_, Error>(out.stdout)
+    /// })
+    /// .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What create fails with, what `f` fails with, or
+    /// [`ErrorKind::Cleanup`](crate::ErrorKind::Cleanup) with the sandbox's id if `f` succeeded
+    /// and terminating failed. Where terminating fails and there is another error to return, or
+    /// nobody to return one to, the client's
+    /// [`on_cleanup_error`](crate::ClientBuilder::on_cleanup_error) hears of it.
+    pub async fn with_temp<T, E, F, A>(create: impl Into<CreateSandbox>, f: F) -> Result<T, E>
+    where
+        F: FnOnce(Sandbox) -> A,
+        A: Future<Output = Result<T, E>>,
+        E: From<Error>,
+    {
+        guard::with_temp(create.into(), f).await
+    }
+
+    /// Runs a shell command to its end and returns its output. Await the request; options are
+    /// its setters. `POST /v1/sandboxes/{id}/exec`.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # async fn run(sbx: orkestr::Sandbox) -> Result<(), orkestr::Error> {
+    /// let result = sbx
+    ///     .exec("python /workspace/main.py")
+    ///     .timeout(Duration::from_secs(60))
+    ///     .await?;
+    /// println!("{} {} {:?}", result.stdout, result.exit_code, result.duration);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExecTimeout`](crate::ErrorKind::ExecTimeout),
+    /// [`ExecKilled`](crate::ErrorKind::ExecKilled) with the signal, and
+    /// [`SandboxNotReady`](crate::ErrorKind::SandboxNotReady) on a paused or terminated sandbox.
+    /// An exit code other than 0 is a result.
+    ///
+    /// # Cancel safety
+    ///
+    /// The request is never sent twice. Dropping the future does not stop the command: it runs
+    /// until its timeout.
+    pub fn exec(&self, command: impl Into<String>) -> ExecRequest {
+        ExecRequest::new(self, command.into())
+    }
+
+    /// Runs a shell command and yields its output as it arrives. Await the request for an
+    /// [`ExecStream`](crate::ExecStream). `POST /v1/sandboxes/{id}/exec` with `stream`.
+    ///
+    /// ```no_run
+    /// use futures::StreamExt;
+    /// use orkestr::ExecEvent;
+    ///
+    /// # async fn run(sbx: orkestr::Sandbox) -> Result<(), orkestr::Error> {
+    /// let mut events = sbx.exec_stream("python long_task.py").await?.text();
+    /// while let Some(event) = events.next().await {
+    ///     match event? {
+    ///         ExecEvent::Stdout(text) => print!("{text}"),
+    ///         ExecEvent::Stderr(text) => eprint!("{text}"),
+    ///         ExecEvent::Exited { exit_code, duration } => {
+    ///             println!("exit={exit_code} duration={duration:?}");
+    ///         }
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`exec`](Self::exec), at the start or from the stream.
+    pub fn exec_stream(&self, command: impl Into<String>) -> ExecStreamRequest {
+        ExecStreamRequest::new(self, command.into())
+    }
+
+    /// The sandbox's files.
+    pub fn files(&self) -> Files {
+        Files::new(self)
+    }
+
+    /// A guard that terminates the sandbox when it is dropped.
+    pub fn terminate_on_drop(self) -> SandboxGuard {
+        SandboxGuard::new(self)
+    }
+
+    /// The client that this handle sends with.
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    pub(crate) fn from_wire(client: Client, wire: types::Sandbox) -> Self {
+        let info = SandboxInfo::from(wire);
+        let id = info.id.clone();
+        Self(Arc::new(Inner { client, id, info: RwLock::new(Arc::new(info)) }))
+    }
+
+    fn update(&self, change: impl FnOnce(&mut SandboxInfo)) {
+        let mut info = self.0.info.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut info));
+    }
+}
+
+/// What the server last said of the sandbox.
+impl Sandbox {
+    /// All of it at one moment.
+    pub fn info(&self) -> Arc<SandboxInfo> {
+        self.0.info.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The id, `sbx_...`: keep it to attach again with [`Sandbox::get`].
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The status when it was last asked for.
+    pub fn status(&self) -> SandboxStatus {
+        self.info().status.clone()
+    }
+
+    /// The template that it was created from.
+    pub fn template(&self) -> Template {
+        self.info().template.clone()
+    }
+
+    /// The network mode.
+    pub fn network(&self) -> NetworkMode {
+        self.info().network.clone()
+    }
+
+    /// Virtual CPUs.
+    pub fn cpu(&self) -> f64 {
+        self.info().cpu
+    }
+
+    /// Memory in MB.
+    pub fn memory_mb(&self) -> u64 {
+        self.info().memory_mb
+    }
+
+    /// Where it runs.
+    pub fn region(&self) -> String {
+        self.info().region.clone()
+    }
+
+    /// When it was created.
+    pub fn created_at(&self) -> Timestamp {
+        self.info().created_at
+    }
+
+    /// When its lifetime ends; [`set_timeout`](Self::set_timeout) moves it.
+    pub fn expires_at(&self) -> Timestamp {
+        self.info().expires_at
+    }
+
+    /// What happens when its lifetime ends, if the server says it.
+    pub fn on_timeout(&self) -> Option<OnTimeout> {
+        self.info().on_timeout.clone()
+    }
+
+    /// Whether exec and file calls resume it when it is paused, if the server says it.
+    pub fn auto_resume(&self) -> Option<bool> {
+        self.info().auto_resume
+    }
+
+    /// Whether its preview URLs ask for a token, if the server says it.
+    pub fn preview_auth(&self) -> Option<bool> {
+        self.info().preview_auth
+    }
+
+    /// The token that its preview URLs ask for.
+    pub fn preview_auth_token(&self) -> Option<Secret> {
+        self.info().preview_auth_token.clone()
+    }
+
+    /// When a paused sandbox is deleted for good.
+    pub fn paused_expires_at(&self) -> Option<Timestamp> {
+        self.info().paused_expires_at
+    }
+
+    /// The machine that it runs on.
+    pub fn node_id(&self) -> Option<String> {
+        self.info().node_id.clone()
+    }
+
+    /// The caller's tags.
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        self.info().metadata.clone()
+    }
+
+    /// The volume that is mounted at `/persist`.
+    pub fn volume(&self) -> Option<String> {
+        self.info().volume.clone()
+    }
+
+    /// The domain below which its preview hosts are.
+    pub fn preview_host_base(&self) -> Option<String> {
+        self.info().preview_host_base.clone()
+    }
+}
+
+/// The rest of its life.
+impl Sandbox {
+    /// Asks the server for the present state. `GET /v1/sandboxes/{id}`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SandboxNotFound`](crate::ErrorKind::SandboxNotFound) if it is gone.
+    pub async fn refresh(&self) -> Result<(), Error> {
+        lifecycle::refresh(self).await
+    }
+
+    /// Snapshots the sandbox and stops the compute meter. Returns the id to keep and to give to
+    /// [`Sandbox::resume`]. `POST /v1/sandboxes/{id}/pause`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SnapshotCapReached`](crate::ErrorKind::SnapshotCapReached) if the plan keeps
+    /// no further snapshot: nothing is paused then.
+    /// [`SandboxNotReady`](crate::ErrorKind::SandboxNotReady) if it does not run.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not undo the pause; [`refresh`](Self::refresh) tells.
+    pub async fn pause(&self) -> Result<String, Error> {
+        lifecycle::pause(self).await
+    }
+
+    /// Ends the sandbox and all that runs in it. On a terminated one it does nothing.
+    /// `DELETE /v1/sandboxes/{id}`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Connection`](crate::ErrorKind::Connection) and the like: then it may still
+    /// run, until its timeout.
+    pub async fn terminate(&self) -> Result<(), Error> {
+        lifecycle::terminate(self).await
+    }
+
+    /// Sets how long the sandbox lives from now on, in whole seconds, rounded up.
+    /// [`expires_at`](Self::expires_at) tells the new end. `POST /v1/sandboxes/{id}/timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Api`](crate::ErrorKind::Api) with status 422 outside 10 s to 3600 s, and
+    /// [`PlanLimit`](crate::ErrorKind::PlanLimit) beyond what the plan allows.
+    pub async fn set_timeout(&self, timeout: Duration) -> Result<(), Error> {
+        lifecycle::set_timeout(self, timeout).await
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.info(), f)
+    }
+}

@@ -1,0 +1,145 @@
+//! Moments as the API writes them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A moment in UTC, with nanoseconds.
+///
+/// Prints and parses as RFC 3339 (`2026-01-31T09:30:00.25Z`), and converts from and to
+/// [`SystemTime`]. On the wire a `Z` and an offset are both read; a time with neither is taken
+/// for UTC.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// Seconds since 1970-01-01T00:00:00Z, negative before it.
+    pub fn unix_seconds(&self) -> i64 {
+        self.0.timestamp()
+    }
+
+    /// How long from `earlier` until this moment; `None` if `earlier` is the later one.
+    pub fn duration_since(&self, earlier: Timestamp) -> Option<Duration> {
+        self.0.signed_duration_since(earlier.0).to_std().ok()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text is no ISO 8601 date and time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a date and time such as 2026-01-31T09:30:00Z")]
+pub struct ParseTimestampError(String);
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self(time.to_utc()));
+        }
+        ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
+            .iter()
+            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+            .map(|time| Self(time.and_utc()))
+            .ok_or_else(|| ParseTimestampError(text.to_owned()))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(time.into())
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(time: Timestamp) -> Self {
+        time.0.into()
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = Timestamp;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an ISO 8601 date and time")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+#[cfg(feature = "schemars")]
+impl schemars::JsonSchema for Timestamp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "format": "date-time"})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_one_moment_is_the_same_moment() {
+        let expected = SystemTime::UNIX_EPOCH + Duration::from_millis(1_769_851_800_250);
+        for text in [
+            "2026-01-31T09:30:00.25Z",
+            "2026-01-31T09:30:00.250000+00:00",
+            "2026-01-31T10:30:00.25+01:00",
+            "2026-01-31T09:30:00.250",
+            "2026-01-31 09:30:00.25",
+        ] {
+            let parsed: Timestamp = text.parse().expect(text);
+            assert_eq!(SystemTime::from(parsed), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_by_name() {
+        for text in ["", "yesterday", "2026-13-01T00:00:00Z", "1769851800"] {
+            let error = text.parse::<Timestamp>().expect_err(text);
+            assert!(error.to_string().contains(text));
+        }
+    }
+
+    #[test]
+    fn text_survives_a_round_trip() {
+        let time: Timestamp = "2026-01-31T09:30:00.250Z".parse().expect("a time");
+        assert_eq!(time.to_string(), "2026-01-31T09:30:00.250Z");
+        let json = serde_json::to_string(&time).expect("a string");
+        assert_eq!(serde_json::from_str::<Timestamp>(&json).expect("a time"), time);
+    }
+}
