@@ -14,7 +14,7 @@ pub mod types {
         pub content: crate::wire::Base64,
         ///The permission bits as a decimal number (REST). Default 420, which is octal 644 (guess).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub mode: ::std::option::Option<i64>,
+        pub mode: ::std::option::Option<crate::wire::Integer>,
         ///An absolute path in the writable roots (REST).
         pub path: ::std::string::String,
     }
@@ -33,7 +33,7 @@ pub mod types {
     pub struct BatchFileResult {
         ///How many bytes were written; null if it failed (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub bytes_written: ::std::option::Option<i64>,
+        pub bytes_written: ::std::option::Option<crate::wire::Integer>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub error: ::std::option::Option<BatchFileError>,
         ///The file's path (REST).
@@ -67,7 +67,7 @@ pub mod types {
         pub cwd: ::std::option::Option<::std::string::String>,
         ///How many runs it has seen (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub executions: ::std::option::Option<i64>,
+        pub executions: ::std::option::Option<crate::wire::Integer>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub language: ::std::option::Option<crate::generated::enums::CodeLanguage>,
         ///When it last ran code (REST).
@@ -88,12 +88,12 @@ pub mod types {
         pub context_id: ::std::option::Option<::std::string::String>,
         ///How long it ran, in milliseconds (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub duration_ms: ::std::option::Option<i64>,
+        pub duration_ms: ::std::option::Option<crate::wire::Integer>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub error: ::std::option::Option<CodeError>,
         ///The number of the run in its context (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub execution_count: ::std::option::Option<i64>,
+        pub execution_count: ::std::option::Option<crate::wire::Integer>,
         ///Whether the run was cut short (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub interrupted: ::std::option::Option<bool>,
@@ -166,12 +166,12 @@ pub mod types {
         pub context_id: ::std::option::Option<::std::string::String>,
         ///How long it ran, in milliseconds (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub duration_ms: ::std::option::Option<i64>,
+        pub duration_ms: ::std::option::Option<crate::wire::Integer>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub error: ::std::option::Option<CodeError>,
         ///The number of the run in its context (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub execution_count: ::std::option::Option<i64>,
+        pub execution_count: ::std::option::Option<crate::wire::Integer>,
         ///Whether the run was cut short (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub interrupted: ::std::option::Option<bool>,
@@ -240,7 +240,7 @@ pub mod types {
         pub id: ::std::string::String,
         ///Its process id in the sandbox (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub pid: ::std::option::Option<i64>,
+        pub pid: ::std::option::Option<crate::wire::Integer>,
         ///When it was started (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub started_at: ::std::option::Option<crate::Timestamp>,
@@ -253,7 +253,7 @@ pub mod types {
         pub commands: ::std::vec::Vec<Command>,
         ///How many there are (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub total: ::std::option::Option<i64>,
+        pub total: ::std::option::Option<crate::wire::Integer>,
     }
     ///Output of a background command, stdout and stderr combined.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
@@ -262,7 +262,7 @@ pub mod types {
         pub content: ::std::string::String,
         ///The size of the whole output in bytes; the next `offset` (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub size: ::std::option::Option<i64>,
+        pub size: ::std::option::Option<crate::wire::Integer>,
         ///Whether a part of the output is missing (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub truncated: ::std::option::Option<bool>,
@@ -306,7 +306,7 @@ pub mod types {
         >,
         ///Memory in MB. Default 2048; the plan caps it (JS reference).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub memory_mb: ::std::option::Option<i64>,
+        pub memory_mb: ::std::option::Option<crate::wire::Integer>,
         ///The caller's tags, repeated in every answer. At most 16, with at most 256 characters a value (JS reference).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub metadata: ::std::option::Option<
@@ -331,7 +331,7 @@ pub mod types {
         pub template: ::std::option::Option<crate::generated::enums::Template>,
         ///The lifetime in seconds, after which `on_timeout` applies. Default 600 (JS reference); from 10 to 3600, and the plan may allow less (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub timeout_seconds: ::std::option::Option<i64>,
+        pub timeout_seconds: ::std::option::Option<crate::wire::Integer>,
         ///The volume to mount at `/persist`, by its name or its id `vol_...` (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub volume: ::std::option::Option<::std::string::String>,
@@ -348,10 +348,10 @@ pub mod types {
     pub struct CreateVolumeRequest {
         ///How many days it lives. Without a lifetime it stays until it is deleted (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub max_lifetime_days: ::std::option::Option<i64>,
+        pub max_lifetime_days: ::std::option::Option<crate::wire::Integer>,
         ///The same in hours (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub max_lifetime_hours: ::std::option::Option<i64>,
+        pub max_lifetime_hours: ::std::option::Option<crate::wire::Integer>,
         ///Its name, which a sandbox's `volume` takes (REST).
         pub name: ::std::string::String,
         ///Where it is, such as `fsn1`. Default is that the server picks (REST).
@@ -450,7 +450,7 @@ pub mod types {
         pub code: i32,
         ///How long it ran, in milliseconds (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub duration_ms: ::std::option::Option<i64>,
+        pub duration_ms: ::std::option::Option<crate::wire::Integer>,
         ///The text `exec_exited` (REST).
         pub kind: ::std::string::String,
     }
@@ -472,20 +472,22 @@ pub mod types {
         pub stream: ::std::option::Option<bool>,
         ///How long it may run, in seconds (JS reference). Default 60 (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub timeout_seconds: ::std::option::Option<i64>,
+        pub timeout_seconds: ::std::option::Option<crate::wire::Integer>,
     }
     ///What a command has left. No source names a limit on the output.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct ExecResult {
         ///How long it ran, in milliseconds (JS reference).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub duration_ms: ::std::option::Option<i64>,
+        pub duration_ms: ::std::option::Option<crate::wire::Integer>,
         ///The code that it exited with; any value is a result (JS reference).
         pub exit_code: i32,
         ///The standard error as text (JS reference).
-        pub stderr: ::std::string::String,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub stderr: ::std::option::Option<::std::string::String>,
         ///The standard output as text (JS reference).
-        pub stdout: ::std::string::String,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub stdout: ::std::option::Option<::std::string::String>,
     }
     ///The command has started; the first event.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
@@ -494,7 +496,7 @@ pub mod types {
         pub kind: ::std::string::String,
         ///Its process id in the sandbox (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub pid: ::std::option::Option<i64>,
+        pub pid: ::std::option::Option<crate::wire::Integer>,
     }
     ///One entry of a directory.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
@@ -503,7 +505,7 @@ pub mod types {
         pub is_dir: bool,
         ///The permission bits as a decimal number (JS reference).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub mode: ::std::option::Option<i64>,
+        pub mode: ::std::option::Option<crate::wire::Integer>,
         ///When its content last changed (JS reference).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub modified_at: ::std::option::Option<crate::Timestamp>,
@@ -511,7 +513,7 @@ pub mod types {
         pub name: ::std::string::String,
         ///The size in bytes (JS reference).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub size: ::std::option::Option<i64>,
+        pub size: ::std::option::Option<crate::wire::Integer>,
     }
     ///Facts about a path.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
@@ -523,7 +525,7 @@ pub mod types {
         pub is_dir: ::std::option::Option<bool>,
         ///The permission bits as a decimal number (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub mode: ::std::option::Option<i64>,
+        pub mode: ::std::option::Option<crate::wire::Integer>,
         ///When its content last changed (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub modified_at: ::std::option::Option<crate::Timestamp>,
@@ -531,7 +533,7 @@ pub mod types {
         pub path: ::std::string::String,
         ///The size in bytes (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub size: ::std::option::Option<i64>,
+        pub size: ::std::option::Option<crate::wire::Integer>,
     }
     ///Totals over a sandbox's lifetime.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
@@ -560,18 +562,18 @@ pub mod types {
             ::std::vec::Vec<::std::string::String>,
         >,
         ///How many sandboxes may run at once (REST).
-        pub max_concurrent: i64,
+        pub max_concurrent: crate::wire::Integer,
         ///How many of them may have a name (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub max_named_snapshots: ::std::option::Option<i64>,
+        pub max_named_snapshots: ::std::option::Option<crate::wire::Integer>,
         ///How many seconds a sandbox may run in all; null for no cap (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub max_running_lifetime_seconds: ::std::option::Option<i64>,
+        pub max_running_lifetime_seconds: ::std::option::Option<crate::wire::Integer>,
         ///How many snapshots may exist (REST).
-        pub max_snapshots: i64,
+        pub max_snapshots: crate::wire::Integer,
         ///The longest `timeout_seconds` (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub max_timeout_seconds: ::std::option::Option<i64>,
+        pub max_timeout_seconds: ::std::option::Option<crate::wire::Integer>,
         ///The plan's name (REST).
         pub plan: ::std::string::String,
         ///The regions that may be chosen (REST).
@@ -601,10 +603,10 @@ pub mod types {
     pub struct MemoryMetrics {
         ///The bytes that the sandbox has (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub limit_bytes: ::std::option::Option<i64>,
+        pub limit_bytes: ::std::option::Option<crate::wire::Integer>,
         ///The bytes that are in use; null while it does not run (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub usage_bytes: ::std::option::Option<i64>,
+        pub usage_bytes: ::std::option::Option<crate::wire::Integer>,
         ///The same in percent of what it has; null while it does not run (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub usage_percent: ::std::option::Option<f64>,
@@ -648,7 +650,7 @@ pub mod types {
         pub cpu_percent: ::std::option::Option<f64>,
         ///The memory in use, in bytes (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub mem_bytes: ::std::option::Option<i64>,
+        pub mem_bytes: ::std::option::Option<crate::wire::Integer>,
         ///When, in Unix seconds (REST).
         pub t: f64,
     }
@@ -691,40 +693,44 @@ pub mod types {
     ///How many days a volume lives; null clears it, absent leaves it (REST).
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
-    pub struct NullableLifetimeDays(pub ::std::option::Option<i64>);
+    pub struct NullableLifetimeDays(pub ::std::option::Option<crate::wire::Integer>);
     impl ::std::ops::Deref for NullableLifetimeDays {
-        type Target = ::std::option::Option<i64>;
-        fn deref(&self) -> &::std::option::Option<i64> {
+        type Target = ::std::option::Option<crate::wire::Integer>;
+        fn deref(&self) -> &::std::option::Option<crate::wire::Integer> {
             &self.0
         }
     }
-    impl ::std::convert::From<NullableLifetimeDays> for ::std::option::Option<i64> {
+    impl ::std::convert::From<NullableLifetimeDays>
+    for ::std::option::Option<crate::wire::Integer> {
         fn from(value: NullableLifetimeDays) -> Self {
             value.0
         }
     }
-    impl ::std::convert::From<::std::option::Option<i64>> for NullableLifetimeDays {
-        fn from(value: ::std::option::Option<i64>) -> Self {
+    impl ::std::convert::From<::std::option::Option<crate::wire::Integer>>
+    for NullableLifetimeDays {
+        fn from(value: ::std::option::Option<crate::wire::Integer>) -> Self {
             Self(value)
         }
     }
     ///How many hours a volume lives; null clears it, absent leaves it (REST).
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
-    pub struct NullableLifetimeHours(pub ::std::option::Option<i64>);
+    pub struct NullableLifetimeHours(pub ::std::option::Option<crate::wire::Integer>);
     impl ::std::ops::Deref for NullableLifetimeHours {
-        type Target = ::std::option::Option<i64>;
-        fn deref(&self) -> &::std::option::Option<i64> {
+        type Target = ::std::option::Option<crate::wire::Integer>;
+        fn deref(&self) -> &::std::option::Option<crate::wire::Integer> {
             &self.0
         }
     }
-    impl ::std::convert::From<NullableLifetimeHours> for ::std::option::Option<i64> {
+    impl ::std::convert::From<NullableLifetimeHours>
+    for ::std::option::Option<crate::wire::Integer> {
         fn from(value: NullableLifetimeHours) -> Self {
             value.0
         }
     }
-    impl ::std::convert::From<::std::option::Option<i64>> for NullableLifetimeHours {
-        fn from(value: ::std::option::Option<i64>) -> Self {
+    impl ::std::convert::From<::std::option::Option<crate::wire::Integer>>
+    for NullableLifetimeHours {
+        fn from(value: ::std::option::Option<crate::wire::Integer>) -> Self {
             Self(value)
         }
     }
@@ -738,12 +744,14 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub entries: ::std::option::Option<::std::vec::Vec<FileEntry>>,
         ///Whether it is a directory (REST).
-        pub is_dir: bool,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub is_dir: ::std::option::Option<bool>,
         ///The path (REST).
-        pub path: ::std::string::String,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub path: ::std::option::Option<::std::string::String>,
         ///The file's size in bytes; only for a file (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub size: ::std::option::Option<i64>,
+        pub size: ::std::option::Option<crate::wire::Integer>,
     }
     ///What a pause has left.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
@@ -752,13 +760,14 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub created_at: ::std::option::Option<crate::Timestamp>,
         ///The sandbox to resume later (JS reference).
-        pub sandbox_id: ::std::string::String,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub sandbox_id: ::std::option::Option<::std::string::String>,
         ///The snapshot that holds its state (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub snapshot_id: ::std::option::Option<::std::string::String>,
         ///The size of the snapshot in MB (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub snapshot_size_mb: ::std::option::Option<i64>,
+        pub snapshot_size_mb: ::std::option::Option<crate::wire::Integer>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<crate::generated::enums::SandboxStatus>,
     }
@@ -767,7 +776,7 @@ pub mod types {
     pub struct PresignRequest {
         ///How long the URL is good for, in seconds. Default 600; from 60 to 3600 (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub expires_in: ::std::option::Option<i64>,
+        pub expires_in: ::std::option::Option<crate::wire::Integer>,
         ///The file's absolute path; for an upload in the writable roots (REST).
         pub path: ::std::string::String,
     }
@@ -818,7 +827,7 @@ pub mod types {
         pub stream: ::std::option::Option<bool>,
         ///How long it may run, in seconds (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub timeout_seconds: ::std::option::Option<i64>,
+        pub timeout_seconds: ::std::option::Option<crate::wire::Integer>,
     }
     ///A sandbox at one moment.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
@@ -835,7 +844,7 @@ pub mod types {
         ///The id, `sbx_` and a ULID (JS reference).
         pub id: ::std::string::String,
         ///Memory in MB (REST).
-        pub memory_mb: i64,
+        pub memory_mb: crate::wire::Integer,
         ///The caller's tags (JS reference).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub metadata: ::std::option::Option<
@@ -877,13 +886,13 @@ pub mod types {
         pub sandboxes: ::std::vec::Vec<Sandbox>,
         ///How many there are on all pages (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub total: ::std::option::Option<i64>,
+        pub total: ::std::option::Option<crate::wire::Integer>,
     }
     ///A new lifetime.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct SetTimeoutRequest {
         ///The lifetime in seconds, counted from now; from 10 to 3600, and the plan may allow less (REST).
-        pub timeout_seconds: i64,
+        pub timeout_seconds: crate::wire::Integer,
     }
     ///A size, and whether the plan allows it.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
@@ -896,7 +905,7 @@ pub mod types {
         pub cpu: ::std::option::Option<f64>,
         ///Its memory in MB (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub memory_mb: ::std::option::Option<i64>,
+        pub memory_mb: ::std::option::Option<crate::wire::Integer>,
         pub size: crate::generated::enums::SandboxSize,
     }
     ///A saved state of a sandbox.
@@ -915,7 +924,7 @@ pub mod types {
         pub id: ::std::string::String,
         ///Their memory in MB (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub memory_mb: ::std::option::Option<i64>,
+        pub memory_mb: ::std::option::Option<crate::wire::Integer>,
         ///Its name for people (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub name: ::std::option::Option<::std::string::String>,
@@ -932,7 +941,7 @@ pub mod types {
         pub region: ::std::option::Option<::std::string::String>,
         ///Its size in MB (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub size_mb: ::std::option::Option<i64>,
+        pub size_mb: ::std::option::Option<crate::wire::Integer>,
         ///The sandbox that it was taken of (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub source_sandbox_id: ::std::option::Option<::std::string::String>,
@@ -994,10 +1003,10 @@ pub mod types {
         pub id: ::std::string::String,
         ///How many days it lives (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub max_lifetime_days: ::std::option::Option<i64>,
+        pub max_lifetime_days: ::std::option::Option<crate::wire::Integer>,
         ///How many hours it lives (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub max_lifetime_hours: ::std::option::Option<i64>,
+        pub max_lifetime_hours: ::std::option::Option<crate::wire::Integer>,
         ///Its name (REST).
         pub name: ::std::string::String,
         ///The machine that it is on (REST).
@@ -1008,7 +1017,7 @@ pub mod types {
         pub region: ::std::option::Option<::std::string::String>,
         ///Its size in MB (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub size_mb: ::std::option::Option<i64>,
+        pub size_mb: ::std::option::Option<crate::wire::Integer>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<crate::generated::enums::VolumeStatus>,
     }
@@ -1026,7 +1035,7 @@ pub mod types {
         pub active: ::std::option::Option<bool>,
         ///How many deliveries have failed since the last that did not (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub consecutive_failures: ::std::option::Option<i64>,
+        pub consecutive_failures: ::std::option::Option<crate::wire::Integer>,
         ///When it was created (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub created_at: ::std::option::Option<crate::Timestamp>,
@@ -1082,7 +1091,7 @@ pub mod types {
         pub content: crate::wire::Base64,
         ///The permission bits as a decimal number. Default 420, which is octal 644 (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub mode: ::std::option::Option<i64>,
+        pub mode: ::std::option::Option<crate::wire::Integer>,
         ///An absolute path below `/workspace`, `/tmp` or, with a volume, `/persist` (REST).
         pub path: ::std::string::String,
     }
@@ -1218,7 +1227,7 @@ Arguments:
     pub async fn list_sandboxes<'a>(
         &'a self,
         cursor: Option<&'a str>,
-        limit: Option<i64>,
+        limit: Option<&'a crate::wire::Integer>,
         metadata: Option<&'a crate::wire::MetadataQuery>,
         status: Option<&'a crate::generated::enums::SandboxStatus>,
     ) -> Result<ResponseValue<types::SandboxList>, Error<()>> {
@@ -2374,8 +2383,8 @@ Arguments:
         sandbox_id: &'a str,
         command_id: &'a str,
         follow: Option<bool>,
-        offset: Option<i64>,
-        timeout_seconds: Option<i64>,
+        offset: Option<&'a crate::wire::Integer>,
+        timeout_seconds: Option<&'a crate::wire::Integer>,
     ) -> Result<ResponseValue<types::CommandLogs>, Error<()>> {
         let url = format!(
             "{}/v1/sandboxes/{}/commands/{}/logs", self.baseurl, encode_path(& sandbox_id
@@ -2432,8 +2441,8 @@ Arguments:
         sandbox_id: &'a str,
         command_id: &'a str,
         follow: Option<bool>,
-        offset: Option<i64>,
-        timeout_seconds: Option<i64>,
+        offset: Option<&'a crate::wire::Integer>,
+        timeout_seconds: Option<&'a crate::wire::Integer>,
     ) -> Result<ResponseValue<ByteStream>, Error<()>> {
         let url = format!(
             "{}/v1/sandboxes/{}/commands/{}/logs#stream", self.baseurl, encode_path(&

@@ -8,4 +8,4 @@
 pub use crate::client::CallContext;
 pub use crate::generated::client::{Client, types};
 pub use crate::generated::enums::*;
-pub use crate::wire::{Base64, MetadataQuery};
+pub use crate::wire::{Base64, Integer, MetadataQuery};

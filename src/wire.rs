@@ -73,6 +73,83 @@ impl<'de> Deserialize<'de> for Base64 {
     }
 }
 
+/// A whole number that some servers write with a fraction (`18.0`, `18.4`): it is rounded.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+#[allow(clippy::exhaustive_structs, reason = "it is a number and nothing else")]
+pub struct Integer(pub i64);
+
+impl fmt::Debug for Integer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Integer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl From<i64> for Integer {
+    fn from(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<u32> for Integer {
+    fn from(number: u32) -> Self {
+        Self(number.into())
+    }
+}
+
+impl From<Integer> for i64 {
+    fn from(number: Integer) -> Self {
+        number.0
+    }
+}
+
+impl Integer {
+    /// The number as a count or a size; a negative one is none.
+    pub(crate) fn unsigned(self) -> Option<u64> {
+        self.0.try_into().ok()
+    }
+}
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = Integer;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Integer, E> {
+                Ok(Integer(number))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Integer, E> {
+                number.try_into().map(Integer).map_err(|_| E::custom("the number is too large"))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Integer, E> {
+                // Beyond this a float no longer knows its ones.
+                const EXACT: f64 = 9_007_199_254_740_992.0;
+                if number.abs() <= EXACT {
+                    Ok(Integer(number.round() as i64))
+                } else {
+                    Err(E::custom("the number is too large"))
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
 /// The list filter: each entry travels as a query parameter `metadata[KEY]=VALUE`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -90,11 +167,11 @@ impl Serialize for MetadataQuery {
 }
 
 /// A duration as the API counts them, rounded up so that nothing is cut short.
-pub(crate) fn whole_seconds(duration: Duration) -> Result<i64, Error> {
+pub(crate) fn whole_seconds(duration: Duration) -> Result<Integer, Error> {
     let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
     match i64::try_from(seconds) {
         Ok(0) => Err(Error::invalid_input("the timeout is zero; it must be at least 1 s")),
-        Ok(seconds) => Ok(seconds),
+        Ok(seconds) => Ok(Integer(seconds)),
         Err(_) => Err(Error::invalid_input("the timeout is longer than the API can express")),
     }
 }
@@ -114,6 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_may_come_as_floats() {
+        for (json, number) in [("18", 18), ("18.0", 18), ("18.4", 18), ("-3", -3), ("1e3", 1000)] {
+            assert_eq!(serde_json::from_str::<Integer>(json).expect(json).0, number);
+        }
+        for bad in ["\"18\"", "1e300", "18446744073709551615", "true", "[]"] {
+            assert!(serde_json::from_str::<Integer>(bad).is_err(), "{bad}");
+        }
+        assert_eq!(serde_json::to_string(&Integer(18)).expect("a number"), "18");
+    }
+
+    #[test]
     fn missing_padding_is_accepted_and_rubbish_is_not() {
         assert_eq!(serde_json::from_str::<Base64>("\"NA\"").expect("lenient").0, b"4");
         assert_eq!(serde_json::from_str::<Base64>("\"NA==\"").expect("strict").0, b"4");
@@ -129,9 +217,9 @@ mod tests {
 
     #[test]
     fn seconds_are_rounded_up_and_zero_is_refused() {
-        assert_eq!(whole_seconds(Duration::from_millis(1)).expect("1 s"), 1);
-        assert_eq!(whole_seconds(Duration::from_millis(1500)).expect("2 s"), 2);
-        assert_eq!(whole_seconds(Duration::from_secs(60)).expect("60 s"), 60);
+        assert_eq!(whole_seconds(Duration::from_millis(1)).expect("1 s").0, 1);
+        assert_eq!(whole_seconds(Duration::from_millis(1500)).expect("2 s").0, 2);
+        assert_eq!(whole_seconds(Duration::from_secs(60)).expect("60 s").0, 60);
         assert!(whole_seconds(Duration::ZERO).is_err());
         assert!(whole_seconds(Duration::MAX).is_err());
     }

@@ -51,7 +51,7 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
     if body.cpu.is_some_and(|cpu| !CPUS.contains(&cpu)) {
         refuse("cpu", format!("Input should be from {} to {}", CPUS.start(), CPUS.end()));
     }
-    if body.memory_mb.is_some_and(|memory| !MEMORY_MB.contains(&memory)) {
+    if body.memory_mb.is_some_and(|memory| !MEMORY_MB.contains(&memory.0)) {
         let (least, most) = (MEMORY_MB.start(), MEMORY_MB.end());
         refuse("memory_mb", format!("Input should be from {least} to {most}"));
     }
@@ -73,7 +73,7 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
             refuse(&format!("env.{name}"), message.into());
         }
     }
-    let timeout = lifetime(body.timeout_seconds.unwrap_or(600)).unwrap_or_else(|issue| {
+    let timeout = lifetime(body.timeout_seconds.map_or(600, i64::from)).unwrap_or_else(|issue| {
         issues.push(issue);
         0
     });
@@ -91,7 +91,7 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
         template: body.template.unwrap_or_default(),
         network: body.network.unwrap_or(NetworkMode::Off),
         cpu: body.cpu.unwrap_or(cpu),
-        memory_mb: body.memory_mb.unwrap_or(memory_mb),
+        memory_mb: body.memory_mb.map_or(memory_mb, i64::from),
         region: body.region.unwrap_or_else(|| "local".to_owned()),
         timeout: Duration::from_secs(timeout),
         on_timeout: body.on_timeout.unwrap_or(OnTimeout::Kill),

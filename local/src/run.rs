@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use orkestr::Secret;
 use orkestr::api::types::ExecRequest;
 use tokio::io::AsyncReadExt as _;
@@ -71,7 +72,11 @@ impl Run {
         };
         let pauses = sandbox.watch();
         let paused_before = pauses.borrow().paused_before;
-        let child = jail.spawn(command).await?;
+        // Code that fights its own shell can keep it from ever starting.
+        let child = tokio::time::timeout(timeout, jail.spawn(command)).await.map_err(|_| {
+            let detail = "The command did not start within its timeout";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, detail).with_code("exec_timeout")
+        })??;
         Ok(Self { child, started: Instant::now(), timeout, pauses, paused_before })
     }
 
@@ -224,7 +229,7 @@ fn check(request: &ExecRequest) -> Result<Duration, Problem> {
             issues.push(Issue::body(&format!("env.{name}"), message));
         }
     }
-    let seconds = request.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT);
+    let seconds = request.timeout_seconds.map_or(DEFAULT_TIMEOUT, i64::from);
     let timeout = match u64::try_from(seconds) {
         Ok(seconds @ 1..=LONGEST_TIMEOUT) => Duration::from_secs(seconds),
         _ => {

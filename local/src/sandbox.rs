@@ -103,7 +103,7 @@ impl Sandbox {
             template: facts.template.clone(),
             network: facts.network.clone(),
             cpu: facts.cpu,
-            memory_mb: facts.memory_mb,
+            memory_mb: facts.memory_mb.into(),
             region: facts.region.clone(),
             created_at: self.created_at,
             expires_at: state.expires_at,

@@ -20,12 +20,13 @@ pub(super) fn write(lowered: Value, enums: &[OpenEnum]) -> Result<String, String
         .with_inner_type(quote!(crate::client::CallContext))
         .with_map_type("::std::collections::BTreeMap")
         .with_replacement(super::lower::METADATA_QUERY, "crate::wire::MetadataQuery", no_traits());
-    for (format, ours) in [
-        ("date-time", "crate::Timestamp"),
-        ("byte", "crate::wire::Base64"),
-        ("password", "crate::Secret"),
+    for (kind, format, ours) in [
+        ("string", "date-time", "crate::Timestamp"),
+        ("string", "byte", "crate::wire::Base64"),
+        ("string", "password", "crate::Secret"),
+        ("integer", "int64", "crate::wire::Integer"),
     ] {
-        let schema = serde_json::json!({"type": "string", "format": format});
+        let schema = serde_json::json!({"type": kind, "format": format});
         let schema = serde_json::from_value(schema).map_err(|error| error.to_string())?;
         settings.with_conversion(schema, ours, no_traits());
     }

@@ -8,7 +8,7 @@ use super::millis;
 use crate::api::OutputStream;
 use crate::error::{Error, ErrorKind, from_event};
 use crate::open_enum::TextVisitor;
-use crate::wire::Base64;
+use crate::wire::{Base64, Integer};
 
 /// What happens to a streamed command. `T` is the form of its output: `Vec<u8>` as it came, or
 /// `String` from [`ExecStream::text`](super::ExecStream::text).
@@ -42,7 +42,7 @@ struct Frame {
     data: Option<Base64>,
     code: Option<Code>,
     pid: Option<i64>,
-    duration_ms: Option<i64>,
+    duration_ms: Option<Integer>,
     message: Option<String>,
     signal: Option<i32>,
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::api::types;
+use crate::api::{Integer, types};
 
 /// What a command that ended by itself has left, from [`Sandbox::exec`](crate::Sandbox::exec).
 ///
@@ -43,8 +43,8 @@ impl ExecResult {
 impl From<types::ExecResult> for ExecResult {
     fn from(wire: types::ExecResult) -> Self {
         Self {
-            stdout: wire.stdout,
-            stderr: wire.stderr,
+            stdout: wire.stdout.unwrap_or_default(),
+            stderr: wire.stderr.unwrap_or_default(),
             exit_code: wire.exit_code,
             duration: millis(wire.duration_ms),
         }
@@ -87,6 +87,6 @@ fn lossy(bytes: Vec<u8>) -> String {
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-fn millis(number: Option<i64>) -> Duration {
-    Duration::from_millis(number.and_then(|number| number.try_into().ok()).unwrap_or(0))
+fn millis(number: Option<Integer>) -> Duration {
+    Duration::from_millis(number.and_then(Integer::unsigned).unwrap_or(0))
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::Timestamp;
-use crate::api::types;
+use crate::api::{Integer, types};
 
 /// One entry of a directory, from [`Files::list`](super::Files::list).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,8 +27,8 @@ impl From<types::FileEntry> for FileEntry {
         Self {
             name: wire.name,
             is_dir: wire.is_dir,
-            size: wire.size.and_then(|size| size.try_into().ok()).unwrap_or(0),
-            mode: wire.mode.and_then(|mode| mode.try_into().ok()).unwrap_or(0),
+            size: wire.size.and_then(Integer::unsigned).unwrap_or(0),
+            mode: wire.mode.and_then(|Integer(mode)| mode.try_into().ok()).unwrap_or(0),
             modified_at: wire.modified_at,
         }
     }

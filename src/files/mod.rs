@@ -131,7 +131,7 @@ impl Files {
     pub async fn list(&self, path: impl Into<String>) -> Result<Vec<FileEntry>, Error> {
         let path = path.into();
         let found = self.look(&path).await?;
-        if !found.is_dir {
+        if !is_dir(&found) {
             let message = format!("`{path}` is a file, not a directory; read it with `read`");
             return Err(Error::new(ErrorKind::NotADirectory, message));
         }
@@ -182,7 +182,7 @@ impl Files {
 
     async fn content(&self, path: &str) -> Result<Vec<u8>, Error> {
         let found = self.look(path).await?;
-        if found.is_dir {
+        if is_dir(&found) {
             let message = format!("`{path}` is a directory; list it with `list`");
             return Err(Error::new(ErrorKind::IsADirectory, message));
         }
@@ -201,6 +201,11 @@ impl Files {
         let send = |api: crate::api::Client| async move { api.read_path(id, path).await };
         Ok(client.call(client.transfer(Safety::Repeatable), send).await?.into_inner())
     }
+}
+
+/// An answer that does not say it is a directory if it has entries.
+fn is_dir(found: &types::PathContent) -> bool {
+    found.is_dir.unwrap_or(found.entries.is_some())
 }
 
 fn checked(path: &str) -> Result<&str, Error> {

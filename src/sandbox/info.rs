@@ -62,7 +62,7 @@ impl From<types::Sandbox> for SandboxInfo {
             template: wire.template,
             network: wire.network,
             cpu: wire.cpu,
-            memory_mb: wire.memory_mb.try_into().unwrap_or(0),
+            memory_mb: wire.memory_mb.unsigned().unwrap_or(0),
             region: wire.region,
             created_at: wire.created_at,
             expires_at: wire.expires_at,

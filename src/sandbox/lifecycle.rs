@@ -21,7 +21,7 @@ pub(super) async fn pause(sandbox: &Sandbox) -> Result<String, Error> {
     let send = |api: crate::api::Client| async move { api.pause_sandbox(id).await };
     let paused = client.call(client.plain(Safety::Once), send).await?.into_inner();
     sandbox.update(|info| info.status = paused.status.unwrap_or(SandboxStatus::Paused));
-    Ok(paused.sandbox_id)
+    Ok(paused.sandbox_id.unwrap_or_else(|| id.to_owned()))
 }
 
 pub(super) async fn terminate(sandbox: &Sandbox) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use crate::api::{SandboxStatus, types};
 use crate::client::options::{CallOptions, call_options};
 use crate::client::{Client, Safety};
 use crate::error::{Error, ErrorKind};
-use crate::wire::MetadataQuery;
+use crate::wire::{Integer, MetadataQuery};
 
 /// A list of sandboxes, newest first; see [`Sandbox::list`]. Await it for all of them, or call
 /// [`stream`](Self::stream).
@@ -96,7 +96,8 @@ impl ListSandboxes {
     ) -> Result<types::SandboxList, Error> {
         let metadata = &MetadataQuery(self.metadata.clone());
         let metadata = (!self.metadata.is_empty()).then_some(metadata);
-        let limit = self.page_size.map(i64::from);
+        let limit = self.page_size.map(Integer::from);
+        let limit = limit.as_ref();
         let status = self.status.as_ref();
         let send = |api: crate::api::Client| async move {
             api.list_sandboxes(cursor, limit, metadata, status).await

@@ -53,8 +53,8 @@ struct Inner {
 }
 
 impl Sandbox {
-    /// Creates a sandbox from a template and waits until it can be used. Await the request;
-    /// options are its setters. `POST /v1/sandboxes`.
+    /// Creates a sandbox from a template. Await the request; options are its setters.
+    /// `POST /v1/sandboxes`.
     ///
     /// ```no_run
     /// use std::time::Duration;

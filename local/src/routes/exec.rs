@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use futures::StreamExt as _;
-use orkestr::api::{Base64, types};
+use orkestr::api::{Base64, Integer, types};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -53,10 +53,10 @@ async fn buffered(run: Run) -> Result<Response, Problem> {
         end => return Err(failure(&end, late)),
     };
     let result = types::ExecResult {
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        stdout: Some(text(&output.stdout)),
+        stderr: Some(text(&output.stderr)),
         exit_code,
-        duration_ms: Some(millis(started)),
+        duration_ms: Some(Integer(millis(started))),
         ..types::ExecResult::default()
     };
     Ok(answer::json(StatusCode::OK, &result))
@@ -76,6 +76,10 @@ fn failure(end: &End, late: String) -> Problem {
                 .with_code("sandbox_ended")
         }
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use orkestr::api::types;
+use orkestr::api::{Integer, types};
 
 use crate::answer::{self, Json};
 use crate::app::App;
@@ -24,7 +24,7 @@ pub(crate) async fn write(
     Json(body): Json<types::WriteFileRequest>,
 ) -> Result<Response, Problem> {
     let sandbox = app.find(&id)?;
-    let mode = match u32::try_from(body.mode.unwrap_or(DEFAULT_MODE)) {
+    let mode = match u32::try_from(body.mode.map_or(DEFAULT_MODE, i64::from)) {
         Ok(mode @ 0..=0o7777) => mode,
         _ => {
             let issue = Issue::body("mode", "Input should be from 0 to 4095 (0o7777)");
@@ -55,15 +55,15 @@ pub(crate) async fn read(
     let found = sandbox.ready().await?.files().read(path, LARGEST_CONTENT as u64).await?;
     let content = match found {
         Content::File { bytes, .. } => types::PathContent {
-            path: path.to_owned(),
-            is_dir: false,
-            size: i64::try_from(bytes.len()).ok(),
+            path: Some(path.to_owned()),
+            is_dir: Some(false),
+            size: i64::try_from(bytes.len()).ok().map(Integer),
             content: Some(bytes.into()),
             ..types::PathContent::default()
         },
         Content::Directory(entries) => types::PathContent {
-            path: path.to_owned(),
-            is_dir: true,
+            path: Some(path.to_owned()),
+            is_dir: Some(true),
             entries: Some(entries.into_iter().map(entry).collect()),
             ..types::PathContent::default()
         },
@@ -87,7 +87,7 @@ fn entry(entry: Entry) -> types::FileEntry {
     types::FileEntry {
         name: entry.name,
         is_dir: entry.is_dir,
-        size: i64::try_from(entry.size).ok(),
+        size: i64::try_from(entry.size).ok().map(Integer),
         mode: Some(entry.mode.into()),
         modified_at: Some(entry.modified.into()),
         ..types::FileEntry::default()

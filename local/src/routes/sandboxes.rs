@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use orkestr::api::{SandboxStatus, types};
+use orkestr::api::{Integer, SandboxStatus, types};
 
 use crate::answer::{self, Json};
 use crate::app::App;
@@ -75,7 +75,7 @@ pub(crate) async fn list(
     let next_cursor = rest.next().and(sandboxes.last()).map(|last| last.id.clone());
     let page = types::SandboxList {
         sandboxes,
-        total: i64::try_from(total).ok(),
+        total: i64::try_from(total).ok().map(Integer),
         next_cursor,
         ..types::SandboxList::default()
     };
@@ -109,11 +109,11 @@ pub(crate) async fn pause(
     let sandbox = app.find(&id)?;
     to_the_end(async move { sandbox.pause().await }).await?;
     let paused = types::PausedSandbox {
-        sandbox_id: id,
+        sandbox_id: Some(id),
         snapshot_id: Some(id::new("snap")),
         status: Some(SandboxStatus::Paused),
         // Frozen in memory: nothing is written.
-        snapshot_size_mb: Some(0),
+        snapshot_size_mb: Some(Integer(0)),
         created_at: Some(SystemTime::now().into()),
         ..types::PausedSandbox::default()
     };
@@ -144,7 +144,7 @@ pub(crate) async fn set_timeout(
 ) -> Result<Response, Problem> {
     let sandbox = app.find(&id)?;
     let seconds =
-        create::lifetime(body.timeout_seconds).map_err(|issue| Problem::invalid(vec![issue]))?;
+        create::lifetime(body.timeout_seconds.0).map_err(|issue| Problem::invalid(vec![issue]))?;
     sandbox.set_timeout(Duration::from_secs(seconds))?;
     Ok(answer::json(StatusCode::OK, &sandbox.view()))
 }
