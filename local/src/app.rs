@@ -1,8 +1,10 @@
 //! The state of a server, and the table of its routes.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -12,8 +14,9 @@ use axum::routing::{delete, get, post};
 use orkestr::Secret;
 use orkestr::api::SandboxStatus;
 
+use crate::clock::Clock;
 use crate::problem::Problem;
-use crate::routes::{exec, files, sandboxes};
+use crate::routes::{clock, exec, files, sandboxes};
 use crate::sandbox::Sandbox;
 use crate::{answer, auth};
 
@@ -24,18 +27,23 @@ const ENDED_KEPT: usize = 1000;
 pub(crate) struct Config {
     pub(crate) api_key: Secret,
     pub(crate) read_only_paths: Vec<PathBuf>,
+    pub(crate) disk_mb: u64,
+    pub(crate) transition: Duration,
+    /// Hosts that the proxy of `restricted` finds elsewhere.
+    pub(crate) upstreams: BTreeMap<String, SocketAddr>,
 }
 
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) config: Config,
+    pub(crate) clock: Clock,
     // By id, and ids sort by their time.
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
 }
 
 impl App {
     pub(crate) fn new(config: Config) -> Arc<Self> {
-        Arc::new(Self { config, sandboxes: Mutex::default() })
+        Arc::new(Self { config, clock: Clock::new(), sandboxes: Mutex::default() })
     }
 
     pub(crate) fn insert(&self, sandbox: Arc<Sandbox>) {
@@ -65,6 +73,18 @@ impl App {
         sandboxes.values().rev().cloned().collect()
     }
 
+    /// For one whose create failed.
+    pub(crate) fn remove(&self, id: &str) {
+        let mut sandboxes = self.sandboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        sandboxes.remove(id);
+    }
+
+    /// Moves the clock, and waits until every sandbox whose lifetime is over has ended or paused.
+    pub(crate) async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        futures::future::join_all(self.all().iter().map(|sandbox| sandbox.settled())).await;
+    }
+
     /// Ends every sandbox and waits until nothing of them is left.
     pub(crate) async fn terminate_all(&self) {
         futures::future::join_all(self.all().iter().map(|sandbox| sandbox.terminate())).await;
@@ -82,6 +102,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(&below("timeout"), post(sandboxes::set_timeout))
         .route(&below("exec"), post(exec::exec))
         .route(&below("files"), post(files::write).get(files::read).merge(delete(files::remove)))
+        .route("/local/clock", post(clock::advance))
         .route_layer(from_fn_with_state(app.clone(), auth::require_key))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "Not Found") })
         .method_not_allowed_fallback(|| async {

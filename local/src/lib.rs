@@ -43,12 +43,15 @@
 mod answer;
 mod app;
 mod auth;
+mod clock;
 mod create;
+mod egress;
 mod id;
 /// Not part of the API: public for the tests that attack it.
 #[doc(hidden)]
 #[allow(clippy::exhaustive_structs, clippy::exhaustive_enums, reason = "used by this crate alone")]
 pub mod jail;
+mod lifetime;
 mod problem;
 mod query;
 mod routes;

@@ -3,20 +3,24 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use orkestr::Secret;
+use orkestr::api::NetworkMode;
 use orkestr::api::types::ExecRequest;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::create;
+use crate::egress;
 use crate::jail::{self, Child, Exit};
 use crate::problem::{Issue, Problem};
-use crate::sandbox::{Running, Sandbox};
+use crate::sandbox::{Facts, Running, Sandbox};
 
 /// Between SIGTERM and SIGKILL (reference: a command over its timeout).
 const GRACE: Duration = Duration::from_secs(2);
@@ -42,6 +46,8 @@ pub(crate) enum Output {
 pub(crate) enum End {
     Exited(i32),
     Killed(i32),
+    /// It, or what it waited for, when the sandbox went beyond its memory limit.
+    OutOfMemory,
     TimedOut,
     /// The sandbox ended under it.
     Gone,
@@ -54,6 +60,8 @@ pub(crate) struct Run {
     timeout: Duration,
     pauses: watch::Receiver<Running>,
     paused_before: Duration,
+    sandbox: Arc<Sandbox>,
+    blocked_before: u64,
 }
 
 /// Takes what a command writes. The command waits while the taker is slow, as at any pipe.
@@ -62,22 +70,26 @@ pub(crate) trait Sink: Send {
 }
 
 impl Run {
-    pub(crate) async fn start(sandbox: &Sandbox, request: &ExecRequest) -> Result<Self, Problem> {
+    pub(crate) async fn start(
+        sandbox: &Arc<Sandbox>,
+        request: &ExecRequest,
+    ) -> Result<Self, Problem> {
         let timeout = check(request)?;
         let jail = sandbox.ready().await?;
         let command = jail::Command {
             argv: ["/bin/sh", "-c", &request.command].map(OsString::from).into(),
             cwd: PathBuf::from(request.cwd.as_deref().unwrap_or("/workspace")),
-            env: environment(&sandbox.facts.env, request.env.as_ref()),
+            env: environment(&sandbox.facts, request.env.as_ref()),
         };
-        let pauses = sandbox.watch();
+        let (pauses, blocked_before) = (sandbox.watch(), sandbox.blocked.count());
         let paused_before = pauses.borrow().paused_before;
         // Code that fights its own shell can keep it from ever starting.
         let child = tokio::time::timeout(timeout, jail.spawn(command)).await.map_err(|_| {
             let detail = "The command did not start within its timeout";
             Problem::new(StatusCode::REQUEST_TIMEOUT, detail).with_code("exec_timeout")
         })??;
-        Ok(Self { child, started: Instant::now(), timeout, pauses, paused_before })
+        let (started, sandbox) = (sandbox.clock.now(), sandbox.clone());
+        Ok(Self { child, started, timeout, pauses, paused_before, sandbox, blocked_before })
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -89,21 +101,32 @@ impl Run {
         format!("The command ran longer than its timeout of {} s", self.timeout.as_secs())
     }
 
-    pub(crate) fn started(&self) -> Instant {
-        self.started
+    /// What says how long it has run.
+    pub(crate) fn stopwatch(&self) -> impl Fn() -> Duration + Send + use<> {
+        let (started, clock) = (self.started, self.sandbox.clock.clone());
+        move || clock.now() - started
+    }
+
+    /// What says why the network policy has refused something to this sandbox since the start,
+    /// if it has. Commands that run at the same time cannot be told apart.
+    pub(crate) fn blocked(&self) -> impl Fn() -> Option<String> + Send + use<> {
+        let (before, blocked) = (self.blocked_before, self.sandbox.blocked.clone());
+        move || blocked.since(before)
     }
 
     /// Reads until the command's exit, not until the end of its output: a child that it leaves
     /// behind may hold that open.
     pub(crate) async fn finish(mut self, sink: &mut impl Sink) -> Result<End, Problem> {
-        let in_time = late(self.started + self.timeout, self.paused_before, self.pauses.clone());
+        let clock = self.sandbox.clock.clone();
+        let pauses = self.pauses.clone();
+        let in_time = late(&clock, self.started + self.timeout, self.paused_before, pauses);
         if let Some(exit) = self.pump(in_time, sink).await {
             return self.ended(exit, sink).await;
         }
         // Where this fails, there is no process left to signal.
         drop(self.child.process.signal_group(libc::SIGTERM).await);
         let before = self.pauses.borrow().paused_before;
-        let too_late = late(Instant::now() + GRACE, before, self.pauses.clone());
+        let too_late = late(&clock, clock.now() + GRACE, before, self.pauses.clone());
         if self.pump(too_late, sink).await.is_none() {
             drop(self.child.process.signal_group(libc::SIGKILL).await);
             drop(self.child.process.wait().await);
@@ -147,7 +170,10 @@ impl Run {
         exit: Result<Exit, jail::Error>,
         sink: &mut impl Sink,
     ) -> Result<End, Problem> {
+        let out_of_memory = self.child.process.memory_kills() > 0;
         let end = match exit {
+            // What a shell says of a child that SIGKILL has ended.
+            Ok(Exit::Code(137) | Exit::Signal(libc::SIGKILL)) if out_of_memory => End::OutOfMemory,
             Ok(Exit::Code(code)) => End::Exited(code),
             Ok(Exit::Signal(signal)) => End::Killed(signal),
             Err(jail::Error::AgentGone) => End::Gone,
@@ -192,18 +218,28 @@ fn rest(pipe: &Receiver, left: &mut usize) -> Option<Vec<u8>> {
 }
 
 /// Comes at `deadline`, put off by what the sandbox is paused after `paused_before`.
-async fn late(deadline: Instant, paused_before: Duration, mut pauses: watch::Receiver<Running>) {
+async fn late(
+    clock: &Clock,
+    deadline: Instant,
+    paused_before: Duration,
+    mut pauses: watch::Receiver<Running>,
+) {
     loop {
         let now = *pauses.borrow_and_update();
         let deadline = deadline + now.paused_before.saturating_sub(paused_before);
         let elapsed = async {
             match now.paused_since {
-                None => tokio::time::sleep_until(deadline).await,
+                None => clock.sleep_until(deadline).await,
                 Some(_) => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = elapsed => return,
+            () = elapsed => {
+                // A pause may have begun, and passed, before this was looked at.
+                if *pauses.borrow() == now {
+                    return;
+                }
+            }
             changed = pauses.changed() => {
                 // Its sandbox is gone, and the command with it.
                 if changed.is_err() {
@@ -243,7 +279,7 @@ fn check(request: &ExecRequest) -> Result<Duration, Problem> {
 
 /// The complete environment: a few of our own, the sandbox's, the command's.
 fn environment(
-    sandbox: &BTreeMap<String, Secret>,
+    facts: &Facts,
     command: Option<&BTreeMap<String, Secret>>,
 ) -> Vec<(OsString, OsString)> {
     let own = [
@@ -253,7 +289,10 @@ fn environment(
         ("PATH", jail::DEFAULT_PATH),
     ];
     let mut all: BTreeMap<&str, &str> = own.into_iter().collect();
-    for (name, value) in sandbox.iter().chain(command.into_iter().flatten()) {
+    if facts.network == NetworkMode::Restricted {
+        all.extend(egress::ENVIRONMENT);
+    }
+    for (name, value) in facts.env.iter().chain(command.into_iter().flatten()) {
         all.insert(name, value.expose());
     }
     all.into_iter().map(|(name, value)| (name.into(), value.into())).collect()

@@ -1,6 +1,7 @@
 //! `POST /v1/sandboxes/{id}/exec`, buffered or as a stream of events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -10,7 +11,7 @@ use futures::StreamExt as _;
 use orkestr::api::{Base64, Integer, types};
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::answer::{self, Json};
 use crate::app::App;
@@ -29,37 +30,57 @@ pub(crate) async fn exec(
     Json(body): Json<types::ExecRequest>,
 ) -> Result<Response, Problem> {
     let sandbox = app.find(&id)?;
-    let run = Run::start(&sandbox, &body).await?;
-    // Tasks of their own: a command runs on when its client leaves.
+    // Tasks of their own: a command runs on when its client leaves, and to its timeout.
     if body.stream == Some(true) {
-        let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-        tokio::spawn(stream(run, sender));
-        Ok(event_stream(receiver))
+        let (begun, beginning) = oneshot::channel();
+        tokio::spawn(async move {
+            match Run::start(&sandbox, &body).await {
+                Err(problem) => drop(begun.send(Err(problem))),
+                Ok(run) => {
+                    let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
+                    drop(begun.send(Ok(event_stream(receiver))));
+                    stream(run, sender).await;
+                }
+            }
+        });
+        beginning.await.map_err(Problem::internal)?
     } else {
-        tokio::spawn(buffered(run)).await.map_err(Problem::internal)?
+        let run = async move { buffered(Run::start(&sandbox, &body).await?).await };
+        tokio::spawn(run).await.map_err(Problem::internal)?
     }
 }
 
 async fn buffered(run: Run) -> Result<Response, Problem> {
     let mut output = Buffers::default();
-    let started = run.started();
+    let (elapsed, blocked) = (run.stopwatch(), run.blocked());
     let late = run.timeout_message();
     let end = run.finish(&mut output).await?;
     if let Some(problem) = output.too_large {
         return Err(problem);
     }
     let exit_code = match end {
-        End::Exited(code) => code,
+        End::Exited(code) => match blocked_by_policy(code, blocked()) {
+            Some(problem) => return Err(problem),
+            None => code,
+        },
         end => return Err(failure(&end, late)),
     };
     let result = types::ExecResult {
         stdout: Some(text(&output.stdout)),
         stderr: Some(text(&output.stderr)),
         exit_code,
-        duration_ms: Some(Integer(millis(started))),
+        duration_ms: Some(Integer(millis(elapsed()))),
         ..types::ExecResult::default()
     };
     Ok(answer::json(StatusCode::OK, &result))
+}
+
+/// A command that fails after the network policy has refused it something has failed by that,
+/// as far as can be seen; one that gets along without is a result as ever.
+fn blocked_by_policy(code: i32, reason: Option<String>) -> Option<Problem> {
+    let reason = reason.filter(|_| code != 0)?;
+    let detail = format!("{reason}; the command exited with code {code}");
+    Some(Problem::new(StatusCode::FORBIDDEN, detail).with_code("network_policy_blocked"))
 }
 
 fn failure(end: &End, late: String) -> Problem {
@@ -70,6 +91,12 @@ fn failure(end: &End, late: String) -> Problem {
             Problem::new(StatusCode::BAD_REQUEST, detail)
                 .with_code("exec_killed")
                 .with_signal(*signal)
+        }
+        End::OutOfMemory => {
+            let detail = "The command was ended by signal 9: the sandbox went beyond its memory";
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+                .with_code("exec_killed")
+                .with_signal(libc::SIGKILL)
         }
         End::Gone | End::Exited(_) => {
             Problem::new(StatusCode::CONFLICT, "The sandbox ended while the command ran")
@@ -111,12 +138,13 @@ impl Sink for Buffers {
 async fn stream(run: Run, sender: mpsc::Sender<Bytes>) {
     let mut events = Events(Some(sender));
     events.send(&json!({"kind": "exec_started", "pid": run.pid()})).await;
-    let started = run.started();
+    let (elapsed, blocked) = (run.stopwatch(), run.blocked());
     let late = run.timeout_message();
     let last = match run.finish(&mut events).await {
-        Ok(End::Exited(code)) => {
-            json!({"kind": "exec_exited", "code": code, "duration_ms": millis(started)})
-        }
+        Ok(End::Exited(code)) => match blocked_by_policy(code, blocked()) {
+            Some(problem) => error_event(&problem),
+            None => json!({"kind": "exec_exited", "code": code, "duration_ms": millis(elapsed())}),
+        },
         Ok(end) => error_event(&failure(&end, late)),
         Err(problem) => error_event(&problem),
     };
@@ -135,8 +163,8 @@ fn error_event(problem: &Problem) -> serde_json::Value {
     event
 }
 
-fn millis(started: tokio::time::Instant) -> i64 {
-    i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX)
+fn millis(elapsed: Duration) -> i64 {
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Without a client, what comes is read and dropped: a full pipe would stop the command.
