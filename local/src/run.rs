@@ -211,7 +211,9 @@ async fn chunk(pipe: &mut Receiver) -> Vec<u8> {
 
 fn rest(pipe: &Receiver, left: &mut usize) -> Option<Vec<u8>> {
     let mut bytes = vec![0; CHUNK.min(*left)];
-    let length = pipe.try_read(&mut bytes).ok().filter(|length| *length > 0)?;
+    // Asks the kernel: the runtime's `try_read` reports nothing until it has heard of the output
+    // itself, and the exit may have come first.
+    let length = nix::unistd::read(pipe, &mut bytes).ok().filter(|length| *length > 0)?;
     *left -= length;
     bytes.truncate(length);
     Some(bytes)

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{fmt, io};
 
+use axum::serve::ListenerExt as _;
 use orkestr::{Client, Secret};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -280,6 +281,8 @@ async fn serve(
     };
     let app = App::new(config);
     let service = app::router(app.clone());
+    // An event of a stream must not wait for the acknowledgement of the one before.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let server = tokio::spawn(async move { axum::serve(listener, service).await });
     drop(started.send(Ok(Started { address, app: app.clone(), runtime: Handle::current() })));
     // Resolves when the handle is dropped: nothing is ever sent.
