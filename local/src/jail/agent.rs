@@ -64,12 +64,12 @@ fn prepare(setup: &Setup) -> Result<(Agent, SignalFd, Option<OwnedFd>), Errno> {
     mask.thread_block()?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    // A socket for each running command is held here; commands get the limit that was found.
+    // A socket for each running command is held here.
     let files = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, files.1, files.1)?;
     let agent = Agent {
         memory_limit: setup.memory_bytes,
-        spawner: spawn::Spawner::new(setup, files)?,
+        spawner: spawn::Spawner::new(setup, files.0)?,
         // Some descriptors are left for the requests themselves.
         max_commands: usize::try_from(setup.max_processes.min(files.1.saturating_sub(64)))
             .unwrap_or(usize::MAX),

@@ -80,7 +80,8 @@ fn build_root(setup: &Setup, parts: &HostParts) -> Result<(), Refusal> {
         "dev/pts",
         Some("devpts"),
         MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
-        Some("newinstance,ptmxmode=0666,mode=0620"),
+        // The host has a number of them for all.
+        Some("newinstance,ptmxmode=0666,mode=0620,max=64"),
     )
     .map_err(Refusal::at("mount devpts"))?;
     place_data(setup)?;
