@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::{fmt, io};
 
+use axum::serve::ListenerExt as _;
 use orkestr::{Client, Secret};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -206,6 +207,8 @@ async fn serve(
     };
     let app = App::new(config);
     let service = app::router(app.clone());
+    // Small events must not wait for the acknowledgement of the ones before.
+    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
     let server = tokio::spawn(async move { axum::serve(listener, service).await });
     drop(started.send(Ok(address)));
     // Resolves when the handle is dropped: nothing is ever sent.
