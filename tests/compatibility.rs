@@ -231,3 +231,23 @@ async fn both_forms_of_a_timestamp_and_a_number_are_read() {
         assert_eq!(Some(sbx.memory_mb() as f64), memory.as_f64());
     }
 }
+
+#[tokio::test]
+async fn the_example_streams_are_read() {
+    let spec = contract();
+    let path = "/v1/sandboxes/{sandbox_id}/exec";
+    let examples = spec["paths"][path]["post"]["responses"]["200"]["content"]["text/event-stream"]
+        ["examples"]
+        .clone();
+    for (name, expected) in [
+        ("exited", None),
+        ("timeout", Some(orkestr::ErrorKind::ExecTimeout)),
+        ("killed", Some(orkestr::ErrorKind::ExecKilled)),
+    ] {
+        let body = examples[name]["value"].as_str().expect("an example");
+        let (_recorder, sbx) = sandbox([Answer::events(body)]).await;
+        let stream = sbx.exec_stream("true").await.expect("a stream");
+        let end = stream.wait_with_output().await;
+        assert_eq!(end.err().map(|error| error.kind()), expected, "{name}");
+    }
+}
