@@ -100,8 +100,7 @@ mod generated;
 
 pub use api::{NetworkMode, OnTimeout, OutputStream, SandboxSize, SandboxStatus, Template};
 pub use client::{
-    CallContext, Client, ClientBuilder, DEFAULT_BASE_URL, RetryPolicy, default_client,
-    set_default_client,
+    Client, ClientBuilder, DEFAULT_BASE_URL, RetryPolicy, default_client, set_default_client,
 };
 pub use error::{Error, ErrorKind};
 pub use exec::{

@@ -7,18 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 use orkestr::Secret;
 use orkestr::api::SandboxStatus;
 
+use crate::auth;
 use crate::clock::Clock;
 use crate::problem::Problem;
 use crate::routes::{clock, exec, files, sandboxes};
 use crate::sandbox::Sandbox;
-use crate::{answer, auth};
 
 /// How many sandboxes that have ended are still listed.
 const ENDED_KEPT: usize = 1000;
@@ -108,7 +107,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
         })
-        .layer(DefaultBodyLimit::max(answer::LARGEST_BODY))
         .layer(from_fn(auth::identify))
         .with_state(app)
 }

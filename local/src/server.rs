@@ -281,8 +281,8 @@ async fn serve(
     };
     let app = App::new(config);
     let service = app::router(app.clone());
-    // An event of a stream must not wait for the acknowledgement of the one before.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    // Small events must not wait for the acknowledgement of the ones before.
+    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
     let server = tokio::spawn(async move { axum::serve(listener, service).await });
     drop(started.send(Ok(Started { address, app: app.clone(), runtime: Handle::current() })));
     // Resolves when the handle is dropped: nothing is ever sent.

@@ -83,6 +83,7 @@ pub(crate) fn known_code(code: &str) -> Option<ErrorKind> {
         | "trial_exhausted"
         | "lifetime_cap_reached" => ErrorKind::PlanLimit,
         "volume_in_use" => ErrorKind::Conflict,
+        "sandbox_ended" => ErrorKind::SandboxNotReady,
         "sandbox_not_found" => ErrorKind::SandboxNotFound,
         "file_not_found" => ErrorKind::NotFound,
         "is_a_directory" => ErrorKind::IsADirectory,

@@ -29,7 +29,6 @@ pub(crate) use classify::{Answer, Scope, from_answer, from_event, known_code};
 /// ```
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -314,7 +313,21 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &self.0.kind).field("message", &self.0.message);
+        let optional: [(&str, &dyn fmt::Debug, bool); 7] = [
+            ("status", &self.0.status, self.0.status.is_some()),
+            ("code", &self.0.code, self.0.code.is_some()),
+            ("request_id", &self.0.request_id, self.0.request_id.is_some()),
+            ("retry_after", &self.0.retry_after, self.0.retry_after.is_some()),
+            ("signal", &self.0.signal, self.0.signal.is_some()),
+            ("sandbox_id", &self.0.sandbox_id, self.0.sandbox_id.is_some()),
+            ("source", &self.0.source, self.0.source.is_some()),
+        ];
+        for (name, value, _) in optional.iter().filter(|(_, _, is_set)| *is_set) {
+            shown.field(name, value);
+        }
+        shown.finish()
     }
 }
 

@@ -214,6 +214,12 @@ impl From<Template> for CreateSandbox {
     }
 }
 
+impl From<String> for CreateSandbox {
+    fn from(template: String) -> Self {
+        Self::from_template(template.into())
+    }
+}
+
 impl From<&str> for CreateSandbox {
     fn from(template: &str) -> Self {
         Self::from_template(template.into())

@@ -117,7 +117,9 @@ struct Buffers {
 }
 
 impl Sink for Buffers {
-    async fn take(&mut self, output: Output) {
+    async fn room(&mut self) {}
+
+    fn take(&mut self, output: Output) {
         let (name, buffer, bytes) = match output {
             Output::Stdout(bytes) => ("stdout", &mut self.stdout, bytes),
             Output::Stderr(bytes) => ("stderr", &mut self.stderr, bytes),
@@ -172,20 +174,34 @@ struct Events(Option<mpsc::Sender<Bytes>>);
 
 impl Events {
     async fn send(&mut self, event: &impl Serialize) {
+        self.room().await;
+        self.push(event);
+    }
+
+    fn push(&mut self, event: &impl Serialize) {
         let Some(sender) = &self.0 else { return };
         let mut frame = b"data: ".to_vec();
         if serde_json::to_writer(&mut frame, event).is_err() {
             return;
         }
         frame.extend_from_slice(b"\n\n");
-        if sender.send(frame.into()).await.is_err() {
+        if sender.try_send(frame.into()).is_err() {
             self.0 = None;
         }
     }
 }
 
 impl Sink for Events {
-    async fn take(&mut self, output: Output) {
+    async fn room(&mut self) {
+        // This is the only sender: room that is there stays there.
+        if let Some(sender) = &self.0
+            && sender.reserve().await.is_err()
+        {
+            self.0 = None;
+        }
+    }
+
+    fn take(&mut self, output: Output) {
         #[derive(Serialize)]
         struct Chunk {
             kind: &'static str,
@@ -196,7 +212,7 @@ impl Sink for Events {
             Output::Stdout(bytes) => ("stdout", bytes.into()),
             Output::Stderr(bytes) => ("stderr", bytes.into()),
         };
-        self.send(&Chunk { kind: "exec_chunk", stream, data }).await;
+        self.push(&Chunk { kind: "exec_chunk", stream, data });
     }
 }
 
