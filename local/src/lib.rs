@@ -35,7 +35,6 @@
 //!   and presigned URLs are not there: their paths answer 404, their create options 422.
 #![doc = ""]
 #![doc = include_str!("testing.md")]
-
 #![allow(
     clippy::needless_update,
     reason = "a new optional member of the contract must not break a literal of its type"

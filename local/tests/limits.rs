@@ -86,6 +86,12 @@ async fn a_full_disk_is_an_error_of_its_own() {
     is_fine(&sbx).await;
     sbx.files().delete("/workspace/fill").await.expect("deleted");
     sbx.files().write_bytes("/tmp/more", [0; 100_000]).await.expect("there is room again");
+    // Empty files use it up too.
+    let out = sbx.exec("seq 20000 | xargs touch").await.expect("a result");
+    assert!(!out.success() && out.stderr.contains("No space left"), "{}", out.exit_code);
+    let error = sbx.files().write("/tmp/one/more", "x").await.expect_err("full");
+    assert_eq!((error.status(), error.code()), (Some(507), Some("no_space")));
+    is_fine(&sbx).await;
     bystander.files().write_bytes("/tmp/more", vec![0; 7_000_000]).await.expect("its own disk");
 }
 

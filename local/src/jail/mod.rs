@@ -13,6 +13,7 @@ mod child;
 mod ctor;
 mod error;
 mod files;
+mod filter;
 mod handle;
 mod host;
 mod launch;

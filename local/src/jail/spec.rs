@@ -107,7 +107,7 @@ pub enum Network {
 pub struct Limits {
     /// Memory of all processes together. Checked by the agent every 20 to 100 ms, which kills the biggest process when
     /// it is exceeded; in between, `RLIMIT_DATA` stops a single process at twice this plus 512 MiB. Memory that no process
-    /// has mapped (memfd, pipes) is not counted.
+    /// has mapped (pipes, sockets) is not counted; memfd is not there.
     pub memory_bytes: u64,
     /// Processes and threads at a time.
     pub max_processes: u64,
