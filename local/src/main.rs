@@ -98,7 +98,7 @@ fn raise_open_files() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // Without it there are fewer sandboxes.
-        drop(setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
 

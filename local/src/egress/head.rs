@@ -124,4 +124,39 @@ mod tests {
             assert!(parse(bytes.as_bytes()).is_err(), "{bytes:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            drop(parse(&bytes));
+            for start in ["CONNECT ", "GET http://"] {
+                drop(parse(&[start.as_bytes(), &bytes].concat()));
+            }
+        }
+
+        /// Whatever a client says, its request goes to the host that the policy was asked about.
+        #[test]
+        fn what_is_passed_on_names_the_host_that_was_checked(
+            target in "http://[a-zA-Z0-9.:@\\[\\]/?#%-]{0,40}",
+            headers in proptest::collection::vec(("[hH]ost|[a-zA-Z-]{1,12}", "[ -~]{0,20}"), 0..5),
+        ) {
+            let mut text = format!("GET {target} HTTP/1.1\r\n");
+            for (name, value) in &headers {
+                text += &format!("{name}: {value}\r\n");
+            }
+            text += "\r\n";
+            if let Ok(Some(head)) = parse(text.as_bytes()) {
+                let forward = String::from_utf8(head.forward.expect("no tunnel")).expect("text");
+                let hosts: Vec<_> = forward
+                    .lines()
+                    .filter(|line| line.to_ascii_lowercase().starts_with("host:"))
+                    .collect();
+                let bare = format!("Host: {}", head.host);
+                let full = format!("{bare}:{}", head.port);
+                proptest::prop_assert!(hosts.len() == 1, "{:?}", hosts);
+                proptest::prop_assert!(hosts[0] == bare || hosts[0] == full, "{:?}", hosts);
+                proptest::prop_assert_eq!(forward.matches("\r\n\r\n").count(), 1);
+            }
+        }
+    }
 }
