@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
@@ -41,7 +42,7 @@ fn base_urls_that_cannot_work_are_refused_by_what_is_wrong() {
 
 #[test]
 fn a_key_that_no_header_can_carry_is_an_auth_error_that_does_not_show_it() {
-    for key in ["", "  ", "ork_\nsecret", "ork_\u{7f}secret"] {
+    for key in ["", "  ", "ork_a\nsecret", "ork_\u{7f}secret"] {
         let error = Client::new(key).expect_err("no key");
         assert_eq!(error.kind(), ErrorKind::Auth);
         assert!(!format!("{error} {error:?}").contains("secret"));
@@ -125,6 +126,51 @@ async fn a_list_that_never_ends_is_an_error() {
     let listed = Sandbox::list().client(&recorder.client()).await;
     assert_eq!(listed.expect_err("the same page").kind(), ErrorKind::Decode);
     assert_eq!(recorder.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn pages_that_go_round_are_an_error() {
+    let page = |next: &str| Answer::json(200, &json!({"sandboxes": [], "next_cursor": next}));
+    let recorder = Recorder::start([page("a"), page("b"), page("a")]).await;
+    let listed = Sandbox::list().client(&recorder.client()).await;
+    assert_eq!(listed.expect_err("a circle").kind(), ErrorKind::Decode);
+    assert_eq!(recorder.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn what_an_answer_does_not_repeat_is_kept() {
+    let mut body = sandbox_json(ID);
+    body["preview_auth_token"] = json!("pvt_1");
+    body["metadata"] = json!({"a": "b"});
+    let answers = [Answer::json(200, &body), Answer::json(200, &sandbox_json(ID))];
+    let recorder = Recorder::start(answers).await;
+    let sbx = Sandbox::get(ID).client(&recorder.client()).await.expect("a sandbox");
+    sbx.refresh().await.expect("refreshed");
+    assert_eq!(sbx.preview_auth_token().as_ref().map(Secret::expose), Some("pvt_1"));
+    assert_eq!(sbx.metadata()["a"], "b");
+}
+
+#[tokio::test]
+async fn an_id_that_leads_elsewhere_is_not_taken_from_an_answer() {
+    let recorder = Recorder::start([Answer::json(200, &sandbox_json(".."))]).await;
+    let error = Sandbox::get(ID).client(&recorder.client()).await.expect_err("no id");
+    assert_eq!(error.kind(), ErrorKind::Decode);
+}
+
+#[test]
+fn runtimes_do_not_share_connections() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let first = runtime().expect("a runtime");
+    let sandbox = Answer::json(200, &sandbox_json(ID));
+    let recorder = first.block_on(Recorder::start([sandbox]));
+    let base_url = recorder.base_url();
+    let get = || Sandbox::get(ID).api_key(KEY).base_url(&base_url).into_future();
+    first.block_on(get()).expect("a sandbox");
+    // The first one stands still now, with a connection that it keeps.
+    let second = runtime().expect("a runtime");
+    second.block_on(get()).expect("a connection of its own");
+    drop(first);
+    second.block_on(get()).expect("a connection of its own");
 }
 
 #[tokio::test]

@@ -28,6 +28,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How much is read at once, and so the longest chunk of a stream.
 const CHUNK: usize = 32 * 1024;
 
+/// How long a client may take to read one piece of what a command that has ended left behind.
+pub(crate) const SLOWEST_CLIENT: Duration = Duration::from_secs(60);
+
 /// More than a pipe holds by default.
 const MOST_LEFT_BEHIND: usize = 1024 * 1024;
 
@@ -157,6 +160,7 @@ impl Run {
         loop {
             tokio::select! {
                 () = &mut late => return None,
+                exit = process.wait() => return Some(exit),
                 () = sink.room() => {}
             }
             let output = tokio::select! {
@@ -206,12 +210,16 @@ impl Run {
         // and that never stops writing is not waited for: a pipe holds no more than this.
         let mut left = MOST_LEFT_BEHIND;
         while let Some(bytes) = rest(&self.child.stdout, &mut left) {
-            sink.room().await;
+            if tokio::time::timeout(SLOWEST_CLIENT, sink.room()).await.is_err() {
+                return;
+            }
             sink.take(Output::Stdout(bytes));
         }
         let mut left = MOST_LEFT_BEHIND;
         while let Some(bytes) = rest(&self.child.stderr, &mut left) {
-            sink.room().await;
+            if tokio::time::timeout(SLOWEST_CLIENT, sink.room()).await.is_err() {
+                return;
+            }
             sink.take(Output::Stderr(bytes));
         }
     }

@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use classify::{Answer, Scope, from_answer, from_event, known_code};
+pub(crate) use classify::{Answer, Scope, from_answer, from_event, from_value, known_code};
 
 /// Anything that can go wrong between a call and its result.
 ///
@@ -158,6 +158,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
+        self.0.message.push_str(hint);
+        self
+    }
+
     pub(crate) fn with_sandbox_id(mut self, sandbox_id: &str) -> Self {
         self.0.sandbox_id = Some(sandbox_id.to_owned());
         self
@@ -174,8 +179,11 @@ impl Error {
 
     /// A server that repeats the request's key in its answer must not bring it into a log.
     pub(crate) fn without(mut self, secret: &str) -> Self {
-        if !secret.is_empty() {
-            for text in [Some(&mut self.0.message), self.0.detail.as_mut()].into_iter().flatten() {
+        // A shorter one is no key that a server would know, and would tear holes into any text.
+        if secret.len() >= 6 {
+            let Inner { message, detail, code, request_id, .. } = &mut *self.0;
+            let others = [detail, code, request_id].into_iter().filter_map(Option::as_mut);
+            for text in std::iter::once(message).chain(others) {
                 if text.contains(secret) {
                     *text = text.replace(secret, "***");
                 }
@@ -224,7 +232,8 @@ impl Error {
         self.0.signal
     }
 
-    /// The sandbox that may still run, with [`ErrorKind::Cleanup`].
+    /// The sandbox that may still run, with [`ErrorKind::Cleanup`]; or the one that a create with
+    /// an unreadable answer has made, with [`ErrorKind::Decode`].
     pub fn sandbox_id(&self) -> Option<&str> {
         self.0.sandbox_id.as_deref()
     }

@@ -16,10 +16,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::answer::{self, Json};
 use crate::app::App;
 use crate::problem::Problem;
-use crate::run::{End, Output, Run, Sink};
+use crate::run::{End, Output, Run, SLOWEST_CLIENT, Sink};
 
 /// Of each of stdout and stderr, in a buffered answer. More is an error, not a shorter answer.
 const LARGEST_OUTPUT: usize = 32 * 1024 * 1024;
+
+/// How long a stream may be silent.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Chunks that wait for a slow client before the command has to.
 const CHUNKS_AHEAD: usize = 8;
@@ -150,7 +153,8 @@ async fn stream(run: Run, sender: mpsc::Sender<Bytes>) {
         Ok(end) => error_event(&failure(&end, late)),
         Err(problem) => error_event(&problem),
     };
-    events.send(&last).await;
+    // A client that neither reads nor leaves is not waited for without end.
+    drop(tokio::time::timeout(SLOWEST_CLIENT, events.send(&last)).await);
 }
 
 fn error_event(problem: &Problem) -> serde_json::Value {
@@ -216,8 +220,14 @@ impl Sink for Events {
     }
 }
 
-fn event_stream(mut receiver: mpsc::Receiver<Bytes>) -> Response {
-    let frames = futures::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+fn event_stream(receiver: mpsc::Receiver<Bytes>) -> Response {
+    // A paused command says nothing for as long as it is paused, and its client should know why.
+    let frames = futures::stream::unfold(receiver, |mut receiver| async {
+        match tokio::time::timeout(KEEP_ALIVE, receiver.recv()).await {
+            Ok(frame) => frame.map(|frame| (frame, receiver)),
+            Err(_) => Some((Bytes::from_static(b": keep-alive\n\n"), receiver)),
+        }
+    });
     let body = Body::from_stream(frames.map(Ok::<_, std::convert::Infallible>));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
