@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orkestr::api::{OnTimeout, SandboxStatus as Status};
+use tokio::time::Instant;
 
 use crate::egress::Egress;
 use crate::jail::{self, Jail};
@@ -35,7 +36,8 @@ impl Sandbox {
                 return Err(problem);
             }
         }
-        self.linger().await;
+        let born = self.state().deadline - self.facts.timeout;
+        self.linger(born).await;
         if let Err(problem) = self.shift(&Status::Starting, Status::Running) {
             self.release().await;
             return Err(problem);
@@ -46,12 +48,13 @@ impl Sandbox {
 
     pub(crate) async fn pause(&self) -> Result<(), Problem> {
         let _turn = self.turn.lock().await;
+        let since = self.clock.now();
         self.shift(&Status::Running, Status::Pausing)?;
-        self.finish_pause().await
+        self.finish_pause(since).await
     }
 
     /// In turn, and already `pausing`.
-    async fn finish_pause(&self) -> Result<(), Problem> {
+    async fn finish_pause(&self, since: Instant) -> Result<(), Problem> {
         let frozen = match self.jail() {
             Some(jail) => jail.freeze().await,
             None => Err(jail::Error::AgentGone),
@@ -61,14 +64,15 @@ impl Sandbox {
             return Err(error.into());
         }
         self.changed.send_modify(|running| running.paused_since = Some(self.clock.now()));
-        self.linger().await;
+        self.linger(since).await;
         self.shift(&Status::Pausing, Status::Paused)
     }
 
     pub(crate) async fn resume(&self) -> Result<(), Problem> {
         let _turn = self.turn.lock().await;
+        let since = self.clock.now();
         self.shift(&Status::Paused, Status::Resuming)?;
-        self.linger().await;
+        self.linger(since).await;
         let thawed = match self.jail() {
             Some(jail) => jail.thaw().await,
             None => Err(jail::Error::AgentGone),
@@ -174,13 +178,14 @@ impl Sandbox {
         self.changed.send_modify(|_| ());
     }
 
-    /// As long as a transition is to take, unless the sandbox ends first.
-    async fn linger(&self) {
+    /// As long as a transition is to take, unless the sandbox ends first. `since` is from before others could see it: a
+    /// clock that is moved when they do ends it.
+    async fn linger(&self, since: Instant) {
         if self.transition.is_zero() {
             return;
         }
         let mut changed = self.watch();
-        let over = self.clock.now() + self.transition;
+        let over = since + self.transition;
         let ended = async {
             while !matches!(self.status(), Status::Terminated | Status::Failed) {
                 if changed.changed().await.is_err() {
@@ -197,6 +202,7 @@ impl Sandbox {
     async fn expire(&self) {
         let _turn = self.turn.lock().await;
         let pauses = self.facts.on_timeout == OnTimeout::Pause;
+        let since = self.clock.now();
         {
             let mut state = self.state();
             // A new timeout, or an end, may have come in the same moment.
@@ -209,7 +215,7 @@ impl Sandbox {
         self.announce();
         if !pauses {
             self.release().await;
-        } else if let Err(problem) = self.finish_pause().await {
+        } else if let Err(problem) = self.finish_pause(since).await {
             tracing::warn!(sandbox = %self.id, problem = problem.message(), "not paused");
             if self.shift(&Status::Running, Status::Terminated).is_ok() {
                 self.release().await;

@@ -211,7 +211,7 @@ async fn one_that_is_terminated_while_it_starts_never_runs() {
     .await;
     early.expect("a sandbox").terminate().await.expect("terminated");
     let error = creating.await.expect("no panic").expect_err("it is gone");
-    assert_eq!(error.kind(), ErrorKind::SandboxNotReady);
+    assert_eq!(error.status(), Some(409));
 }
 
 #[tokio::test(flavor = "multi_thread")]
