@@ -9,6 +9,7 @@ use orkestr::{Secret, Timestamp};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::admission::Seat;
 use crate::id;
 use crate::jail::{self, Jail};
 use crate::problem::Problem;
@@ -36,6 +37,7 @@ pub(crate) struct Sandbox {
     preview_auth_token: Option<Secret>,
     created_at: Timestamp,
     jail: Jail,
+    seat: Seat,
     state: Mutex<State>,
     /// Changes of state in order: pause, resume and terminate do not overlap.
     turn: tokio::sync::Mutex<()>,
@@ -59,7 +61,11 @@ pub(crate) struct Running {
 }
 
 impl Sandbox {
-    pub(crate) async fn start(facts: Facts, mut spec: jail::Spec) -> Result<Arc<Self>, Problem> {
+    pub(crate) async fn start(
+        facts: Facts,
+        mut spec: jail::Spec,
+        seat: Seat,
+    ) -> Result<Arc<Self>, Problem> {
         let id = id::new("sbx");
         spec.hostname = id.replace('_', "-").to_ascii_lowercase();
         let jail = Jail::start(spec).await?;
@@ -69,6 +75,7 @@ impl Sandbox {
             preview_auth_token: token,
             created_at: SystemTime::now().into(),
             jail,
+            seat,
             state: Mutex::new(State::running(facts.timeout)),
             turn: tokio::sync::Mutex::default(),
             changed: watch::Sender::new(Running {
@@ -77,6 +84,7 @@ impl Sandbox {
             }),
             facts,
         });
+        tracing::info!(sandbox = %sandbox.id, template = %sandbox.facts.template, "sandbox created");
         tokio::spawn(attend(sandbox.clone()));
         Ok(sandbox)
     }
@@ -138,12 +146,15 @@ impl Sandbox {
     pub(crate) async fn pause(&self) -> Result<(), Problem> {
         let _turn = self.turn.lock().await;
         self.expect(SandboxStatus::Running)?;
+        let slot = self.seat.to_pause()?;
         self.set_status(SandboxStatus::Pausing);
         if let Err(error) = self.jail.freeze().await {
             self.set_status(SandboxStatus::Running);
             return Err(error.into());
         }
         self.set_status(SandboxStatus::Paused);
+        self.seat.take(slot);
+        tracing::info!(sandbox = %self.id, "sandbox paused");
         self.changed.send_modify(|running| running.paused_since = Some(Instant::now()));
         Ok(())
     }
@@ -151,12 +162,15 @@ impl Sandbox {
     pub(crate) async fn resume(&self) -> Result<(), Problem> {
         let _turn = self.turn.lock().await;
         self.expect(SandboxStatus::Paused)?;
+        let slot = self.seat.to_run()?;
         self.set_status(SandboxStatus::Resuming);
         if let Err(error) = self.jail.thaw().await {
             self.set_status(SandboxStatus::Paused);
             return Err(error.into());
         }
         *self.state() = State::running(self.facts.timeout);
+        self.seat.take(slot);
+        tracing::info!(sandbox = %self.id, "sandbox resumed");
         self.changed.send_modify(|running| {
             let paused = running.paused_since.take().map(|since| since.elapsed());
             running.paused_before += paused.unwrap_or_default();
@@ -184,8 +198,10 @@ impl Sandbox {
     pub(crate) async fn terminate(&self) {
         let _turn = self.turn.lock().await;
         self.jail.kill().await;
-        if self.status() != SandboxStatus::Failed {
+        self.seat.leave();
+        if !matches!(self.status(), SandboxStatus::Failed | SandboxStatus::Terminated) {
             self.set_status(SandboxStatus::Terminated);
+            tracing::info!(sandbox = %self.id, "sandbox terminated");
         }
         self.changed.send_modify(|_| ());
     }
@@ -231,6 +247,7 @@ async fn attend(sandbox: Arc<Sandbox>) {
                 let _turn = sandbox.turn.lock().await;
                 if sandbox.status() != SandboxStatus::Terminated {
                     tracing::warn!(sandbox = %sandbox.id, "the sandbox's first process has died");
+                    sandbox.seat.leave();
                     sandbox.set_status(SandboxStatus::Failed);
                 }
                 return;

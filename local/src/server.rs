@@ -2,16 +2,21 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::{fmt, io};
 
 use orkestr::{Client, Secret};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tracing::subscriber::NoSubscriber;
 
 use crate::app::{self, App, Config};
+use crate::fault::{Connection, Fault, FaultError, FaultHandle, Faults, Listener};
 use crate::id;
 use crate::jail::{self, Jail};
+use crate::keys::ApiKey;
+use crate::plan::Plan;
 
 /// A running server on loopback. Dropping it ends it and every sandbox, and waits until they are
 /// gone.
@@ -21,6 +26,7 @@ use crate::jail::{self, Jail};
 pub struct LocalServer {
     address: SocketAddr,
     api_key: Secret,
+    faults: Arc<Faults>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -58,6 +64,8 @@ pub struct LocalServerBuilder {
     listen: SocketAddr,
     api_key: Option<Secret>,
     read_only_paths: Vec<PathBuf>,
+    keys: Vec<ApiKey>,
+    plan: Plan,
 }
 
 impl LocalServer {
@@ -76,6 +84,8 @@ impl LocalServer {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             api_key: None,
             read_only_paths: Vec::new(),
+            keys: Vec::new(),
+            plan: Plan::unlimited(),
         }
     }
 
@@ -101,6 +111,23 @@ impl LocalServer {
             .api_key(self.api_key.clone())
             .build()
             .expect("the server's own address and key are valid")
+    }
+
+    /// Lets `fault` strike the next requests that match.
+    ///
+    /// Of several that match, the one that was given first strikes. A stall ends when its fault
+    /// is cleared or the server ends: no test has to wait by time.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultError`]: a route that is none, a status that no answer has, a fault without effect.
+    pub fn fault(&self, fault: Fault) -> Result<FaultHandle, FaultError> {
+        self.faults.add(fault)
+    }
+
+    /// Ends every fault. Answers that they hold up go on.
+    pub fn clear_faults(&self) {
+        self.faults.clear_all();
     }
 
     /// Ends the server and every sandbox, and waits until they are gone.
@@ -158,6 +185,25 @@ impl LocalServerBuilder {
         self
     }
 
+    /// One more key, for example one that may only read.
+    ///
+    /// ```
+    /// use orkestr_local::{ApiKey, LocalServer, Scope};
+    ///
+    /// let reader = ApiKey::new("ork_ro").scopes([Scope::SandboxesRead]);
+    /// let builder = LocalServer::builder().key(reader);
+    /// ```
+    pub fn key(mut self, key: ApiKey) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// What the account may do. Default: [`Plan::unlimited`].
+    pub fn plan(mut self, plan: Plan) -> Self {
+        self.plan = plan;
+        self
+    }
+
     /// Starts the server, and a first sandbox to see whether this machine allows them.
     ///
     /// # Errors
@@ -169,7 +215,20 @@ impl LocalServerBuilder {
             return Err(StartError::NotLoopback(self.listen));
         }
         let api_key = self.api_key.unwrap_or_else(|| Secret::new(id::new("ork")));
-        let config = Config { api_key: api_key.clone(), read_only_paths: self.read_only_paths };
+        let mut keys = self.keys;
+        keys.push(ApiKey::new(api_key.clone()));
+        let faults = Arc::<Faults>::default();
+        let config = Config {
+            keys,
+            plan: self.plan,
+            faults: faults.clone(),
+            read_only_paths: self.read_only_paths,
+        };
+        // Logs go where those of the caller go, on the server's threads too.
+        let log = tracing::dispatcher::get_default(Clone::clone);
+        // A subscriber that is set later as the global default counts as well.
+        let log = Some(log).filter(|log| !log.is::<NoSubscriber>());
+        let thread_log = log.clone();
         let (stop, stopped) = oneshot::channel();
         let (started, starting) = oneshot::channel();
         let listen = self.listen;
@@ -177,16 +236,24 @@ impl LocalServerBuilder {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .thread_name("orkestr-local")
+                .on_thread_start(move || {
+                    // For the whole life of the thread.
+                    std::mem::forget(thread_log.as_ref().map(tracing::dispatcher::set_default));
+                })
                 .enable_all()
                 .build();
             match runtime {
-                Ok(runtime) => runtime.block_on(serve(config, listen, started, stopped)),
+                Ok(runtime) => {
+                    let _log = log.as_ref().map(tracing::dispatcher::set_default);
+                    runtime.block_on(serve(config, listen, started, stopped));
+                }
                 Err(error) => drop(started.send(Err(error.into()))),
             }
         })?;
         match starting.await {
             Ok(Ok(address)) => {
-                Ok(LocalServer { address, api_key, stop: Some(stop), thread: Some(thread) })
+                let (stop, thread) = (Some(stop), Some(thread));
+                Ok(LocalServer { address, api_key, faults, stop, thread })
             }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(io::Error::other("the server's thread has ended").into()),
@@ -205,8 +272,8 @@ async fn serve(
         Err(error) => return drop(started.send(Err(error))),
     };
     let app = App::new(config);
-    let service = app::router(app.clone());
-    let server = tokio::spawn(async move { axum::serve(listener, service).await });
+    let service = app::router(app.clone()).into_make_service_with_connect_info::<Connection>();
+    let server = tokio::spawn(async move { axum::serve(Listener(listener), service).await });
     drop(started.send(Ok(address)));
     // Resolves when the handle is dropped: nothing is ever sent.
     drop(stopped.await);

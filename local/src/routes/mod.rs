@@ -1,5 +1,7 @@
 //! The endpoints, a file a topic.
 
 pub(crate) mod exec;
+pub(crate) mod faults;
 pub(crate) mod files;
+pub(crate) mod limits;
 pub(crate) mod sandboxes;
