@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
@@ -18,7 +17,7 @@ use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::routes::{exec, faults, files, limits, sandboxes};
 use crate::sandbox::Sandbox;
-use crate::{answer, auth, trace};
+use crate::{auth, trace};
 
 /// How many sandboxes that have ended are still listed.
 const ENDED_KEPT: usize = 1000;
@@ -98,7 +97,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
         })
-        .layer(DefaultBodyLimit::max(answer::LARGEST_BODY))
         .layer(from_fn_with_state(app.config.faults.clone(), fault::apply))
         .layer(from_fn(trace::identify))
         .with_state(app)

@@ -3,7 +3,7 @@
 //! A [`LocalServer`] runs in your own process and speaks the API of the hosted service: every
 //! sandbox is a set of real processes in Linux namespaces of their own, with a private
 //! `/workspace`, and gone when it is terminated. No account, no container engine, no setuid
-//! helper; it needs Linux 5.12 and unprivileged user namespaces, or root.
+//! helper; it needs Linux 5.14 and unprivileged user namespaces, or root.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -95,7 +95,7 @@ mod auth;
 mod create;
 mod fault;
 mod id;
-/// Not part of the API: public for the tests that attack it.
+// Not part of the API: public for the tests that attack it.
 #[doc(hidden)]
 #[allow(clippy::exhaustive_structs, clippy::exhaustive_enums, reason = "used by this crate alone")]
 pub mod jail;

@@ -24,6 +24,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How much is read at once, and so the longest chunk of a stream.
 const CHUNK: usize = 32 * 1024;
 
+/// How long a client may take to read one piece of what a command that has ended left behind.
+pub(crate) const SLOWEST_CLIENT: Duration = Duration::from_secs(60);
+
 /// More than a pipe holds by default.
 const MOST_LEFT_BEHIND: usize = 1024 * 1024;
 
@@ -58,7 +61,11 @@ pub(crate) struct Run {
 
 /// Takes what a command writes. The command waits while the taker is slow, as at any pipe.
 pub(crate) trait Sink: Send {
-    fn take(&mut self, output: Output) -> impl Future<Output = ()> + Send;
+    /// Until one piece more can be taken: nothing is read before, so nothing is lost where the
+    /// waiting is given up.
+    fn room(&mut self) -> impl Future<Output = ()> + Send;
+
+    fn take(&mut self, output: Output);
 }
 
 impl Run {
@@ -104,10 +111,17 @@ impl Run {
         drop(self.child.process.signal_group(libc::SIGTERM).await);
         let before = self.pauses.borrow().paused_before;
         let too_late = late(Instant::now() + GRACE, before, self.pauses.clone());
-        if self.pump(too_late, sink).await.is_none() {
-            drop(self.child.process.signal_group(libc::SIGKILL).await);
-            drop(self.child.process.wait().await);
+        tokio::pin!(too_late);
+        if self.pump(&mut too_late, sink).await.is_some() {
+            // What it has started may still be on its way out, or deaf to SIGTERM.
+            tokio::select! {
+                () = self.group_is_gone() => {}
+                () = too_late => {}
+            }
         }
+        drop(self.child.process.signal_group(libc::SIGKILL).await);
+        drop(self.child.process.wait().await);
+        self.drain(sink).await;
         Ok(End::TimedOut)
     }
 
@@ -121,6 +135,11 @@ impl Run {
         let Child { process, stdout, stderr } = &mut self.child;
         let (mut stdout_open, mut stderr_open) = (true, true);
         loop {
+            tokio::select! {
+                () = &mut late => return None,
+                exit = process.wait() => return Some(exit),
+                () = sink.room() => {}
+            }
             let output = tokio::select! {
                 () = &mut late => return None,
                 exit = process.wait() => return Some(exit),
@@ -134,10 +153,7 @@ impl Run {
                 }
             };
             if !output.is_empty() {
-                tokio::select! {
-                    () = sink.take(output) => {}
-                    () = &mut late => return None,
-                }
+                sink.take(output);
             }
         }
     }
@@ -153,17 +169,33 @@ impl Run {
             Err(jail::Error::AgentGone) => End::Gone,
             Err(error) => return Err(error.into()),
         };
+        self.drain(sink).await;
+        Ok(end)
+    }
+
+    async fn group_is_gone(&self) {
+        while self.child.process.signal_group(0).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn drain(&self, sink: &mut impl Sink) {
         // What the command wrote is in the pipes by now, all of it. A child that it left behind
         // and that never stops writing is not waited for: a pipe holds no more than this.
         let mut left = MOST_LEFT_BEHIND;
         while let Some(bytes) = rest(&self.child.stdout, &mut left) {
-            sink.take(Output::Stdout(bytes)).await;
+            if tokio::time::timeout(SLOWEST_CLIENT, sink.room()).await.is_err() {
+                return;
+            }
+            sink.take(Output::Stdout(bytes));
         }
         let mut left = MOST_LEFT_BEHIND;
         while let Some(bytes) = rest(&self.child.stderr, &mut left) {
-            sink.take(Output::Stderr(bytes)).await;
+            if tokio::time::timeout(SLOWEST_CLIENT, sink.room()).await.is_err() {
+                return;
+            }
+            sink.take(Output::Stderr(bytes));
         }
-        Ok(end)
     }
 }
 
@@ -185,7 +217,8 @@ async fn chunk(pipe: &mut Receiver) -> Vec<u8> {
 
 fn rest(pipe: &Receiver, left: &mut usize) -> Option<Vec<u8>> {
     let mut bytes = vec![0; CHUNK.min(*left)];
-    let length = pipe.try_read(&mut bytes).ok().filter(|length| *length > 0)?;
+    // Not `try_read`: it asks the runtime, which may not have heard of the last bytes yet.
+    let length = nix::unistd::read(pipe, &mut bytes).ok().filter(|length| *length > 0)?;
     *left -= length;
     bytes.truncate(length);
     Some(bytes)

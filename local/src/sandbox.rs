@@ -129,7 +129,9 @@ impl Sandbox {
     pub(crate) async fn ready(&self) -> Result<&Jail, Problem> {
         match self.status() {
             SandboxStatus::Running => Ok(&self.jail),
-            SandboxStatus::Paused | SandboxStatus::Pausing if self.facts.auto_resume => {
+            SandboxStatus::Paused | SandboxStatus::Pausing | SandboxStatus::Resuming
+                if self.facts.auto_resume =>
+            {
                 match self.resume().await {
                     // Another call was faster.
                     Err(_) if self.status() == SandboxStatus::Running => Ok(&self.jail),

@@ -63,7 +63,7 @@ impl axum::serve::Listener for Listener {
 
     async fn accept(&mut self) -> (Stream, SocketAddr) {
         let (tcp, address) = axum::serve::Listener::accept(&mut self.0).await;
-        // Where the system refuses, answers are a little later.
+        // Small events must not wait for the acknowledgement of the ones before.
         let _ = tcp.set_nodelay(true);
         (Stream { tcp, connection: Connection::default() }, address)
     }

@@ -1,6 +1,7 @@
 //! `POST /v1/sandboxes/{id}/exec`, buffered or as a stream of events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -15,10 +16,13 @@ use tokio::sync::mpsc;
 use crate::answer::{self, Json};
 use crate::app::App;
 use crate::problem::Problem;
-use crate::run::{End, Output, Run, Sink};
+use crate::run::{End, Output, Run, SLOWEST_CLIENT, Sink};
 
 /// Of each of stdout and stderr, in a buffered answer. More is an error, not a shorter answer.
 const LARGEST_OUTPUT: usize = 32 * 1024 * 1024;
+
+/// How long a stream may be silent.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Chunks that wait for a slow client before the command has to.
 const CHUNKS_AHEAD: usize = 8;
@@ -90,7 +94,9 @@ struct Buffers {
 }
 
 impl Sink for Buffers {
-    async fn take(&mut self, output: Output) {
+    async fn room(&mut self) {}
+
+    fn take(&mut self, output: Output) {
         let (name, buffer, bytes) = match output {
             Output::Stdout(bytes) => ("stdout", &mut self.stdout, bytes),
             Output::Stderr(bytes) => ("stderr", &mut self.stderr, bytes),
@@ -120,7 +126,8 @@ async fn stream(run: Run, sender: mpsc::Sender<Bytes>) {
         Ok(end) => error_event(&failure(&end, late)),
         Err(problem) => error_event(&problem),
     };
-    events.send(&last).await;
+    // A client that neither reads nor leaves is not waited for without end.
+    drop(tokio::time::timeout(SLOWEST_CLIENT, events.send(&last)).await);
 }
 
 fn error_event(problem: &Problem) -> serde_json::Value {
@@ -144,20 +151,34 @@ struct Events(Option<mpsc::Sender<Bytes>>);
 
 impl Events {
     async fn send(&mut self, event: &impl Serialize) {
+        self.room().await;
+        self.push(event);
+    }
+
+    fn push(&mut self, event: &impl Serialize) {
         let Some(sender) = &self.0 else { return };
         let mut frame = b"data: ".to_vec();
         if serde_json::to_writer(&mut frame, event).is_err() {
             return;
         }
         frame.extend_from_slice(b"\n\n");
-        if sender.send(frame.into()).await.is_err() {
+        if sender.try_send(frame.into()).is_err() {
             self.0 = None;
         }
     }
 }
 
 impl Sink for Events {
-    async fn take(&mut self, output: Output) {
+    async fn room(&mut self) {
+        // This is the only sender: room that is there stays there.
+        if let Some(sender) = &self.0
+            && sender.reserve().await.is_err()
+        {
+            self.0 = None;
+        }
+    }
+
+    fn take(&mut self, output: Output) {
         #[derive(Serialize)]
         struct Chunk {
             kind: &'static str,
@@ -168,12 +189,18 @@ impl Sink for Events {
             Output::Stdout(bytes) => ("stdout", bytes.into()),
             Output::Stderr(bytes) => ("stderr", bytes.into()),
         };
-        self.send(&Chunk { kind: "exec_chunk", stream, data }).await;
+        self.push(&Chunk { kind: "exec_chunk", stream, data });
     }
 }
 
-fn event_stream(mut receiver: mpsc::Receiver<Bytes>) -> Response {
-    let frames = futures::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+fn event_stream(receiver: mpsc::Receiver<Bytes>) -> Response {
+    // A paused command says nothing for as long as it is paused, and its client should know why.
+    let frames = futures::stream::unfold(receiver, |mut receiver| async {
+        match tokio::time::timeout(KEEP_ALIVE, receiver.recv()).await {
+            Ok(frame) => frame.map(|frame| (frame, receiver)),
+            Err(_) => Some((Bytes::from_static(b": keep-alive\n\n"), receiver)),
+        }
+    });
     let body = Body::from_stream(frames.map(Ok::<_, std::convert::Infallible>));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
