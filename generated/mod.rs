@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:3f488aa604a43f30
+// openapi.yaml fnv1a64:17a153e1fc22eabe
 
 //! The raw layer, generated from the contract.
 

@@ -30,7 +30,7 @@ async fn create_with_everything() {
         .memory_mb(512)
         .size(SandboxSize::Small)
         .network(NetworkMode::Restricted)
-        .allow_domains(["github.com", "example.com"])
+        .allow_domains(["example.org", "example.com"])
         .timeout(Duration::from_millis(59_001))
         .on_timeout(OnTimeout::Pause)
         .auto_resume(true)

@@ -237,7 +237,7 @@ async fn a_parameter_out_of_bounds_is_a_422_that_names_it() {
         (create().cpu(-1.0), "cpu"),
         (create().memory_mb(0), "memory_mb"),
         (create().env("A=B", "c"), "env"),
-        (create().allow_domains(["github.com"]), "allow_domains"),
+        (create().allow_domains(["example.org"]), "allow_domains"),
     ] {
         let error = failure(create.await, ErrorKind::Api);
         assert_eq!(error.status(), Some(422), "{field}: {error}");

@@ -10,21 +10,26 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
-use orkestr::Secret;
 use orkestr::api::SandboxStatus;
 
-use crate::auth;
+use crate::admission::{self, Admission};
 use crate::clock::Clock;
+use crate::fault::{self, Faults};
+use crate::keys::ApiKey;
+use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::routes::{clock, exec, files, sandboxes};
+use crate::routes::{clock, exec, faults, files, limits, sandboxes};
 use crate::sandbox::Sandbox;
+use crate::{auth, trace};
 
 /// How many sandboxes that have ended are still listed.
 const ENDED_KEPT: usize = 1000;
 
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) api_key: Secret,
+    pub(crate) keys: Vec<ApiKey>,
+    pub(crate) plan: Plan,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) read_only_paths: Vec<PathBuf>,
     pub(crate) disk_mb: u64,
     pub(crate) transition: Duration,
@@ -36,13 +41,16 @@ pub(crate) struct Config {
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
+    pub(crate) admission: Arc<Admission>,
     // By id, and ids sort by their time.
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
 }
 
 impl App {
     pub(crate) fn new(config: Config) -> Arc<Self> {
-        Arc::new(Self { config, clock: Clock::new(), sandboxes: Mutex::default() })
+        let clock = Clock::new();
+        let admission = Admission::new(config.plan.clone(), clock.clone());
+        Arc::new(Self { config, clock, admission, sandboxes: Mutex::default() })
     }
 
     pub(crate) fn insert(&self, sandbox: Arc<Sandbox>) {
@@ -95,18 +103,23 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let below = |path: &str| format!("{one}/{path}");
     Router::new()
         .route("/v1/sandboxes", post(sandboxes::create).get(sandboxes::list))
+        .route("/v1/sandboxes/limits", get(limits::get))
         .route(one, get(sandboxes::get).delete(sandboxes::terminate))
         .route(&below("pause"), post(sandboxes::pause))
         .route(&below("resume"), post(sandboxes::resume))
         .route(&below("timeout"), post(sandboxes::set_timeout))
         .route(&below("exec"), post(exec::exec))
         .route(&below("files"), post(files::write).get(files::read).merge(delete(files::remove)))
+        .route_layer(from_fn_with_state(app.clone(), admission::limit_rate))
         .route("/local/clock", post(clock::advance))
+        .route("/local/faults", post(faults::add).get(faults::list).delete(faults::clear_all))
+        .route("/local/faults/{fault}", delete(faults::clear))
         .route_layer(from_fn_with_state(app.clone(), auth::require_key))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "Not Found") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
         })
-        .layer(from_fn(auth::identify))
+        .layer(from_fn_with_state(app.config.faults.clone(), fault::apply))
+        .layer(from_fn(trace::identify))
         .with_state(app)
 }

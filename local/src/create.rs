@@ -13,7 +13,8 @@ use crate::sandbox::Facts;
 
 const METADATA_KEYS: usize = 16;
 const METADATA_VALUE: usize = 256;
-const LIFETIME: std::ops::RangeInclusive<i64> = 10..=3600;
+pub(crate) const LONGEST_LIFETIME: i64 = 3600;
+const LIFETIME: std::ops::RangeInclusive<i64> = 10..=LONGEST_LIFETIME;
 const CPUS: std::ops::RangeInclusive<f64> = 0.1..=64.0;
 const MEMORY_MB: std::ops::RangeInclusive<i64> = 64..=262_144;
 
@@ -87,12 +88,7 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
         return Err(Problem::invalid(issues));
     }
 
-    let (cpu, memory_mb) = match body.size {
-        Some(SandboxSize::Small) => (1.0, 1024),
-        Some(SandboxSize::Medium) => (2.0, 4096),
-        Some(SandboxSize::Large) => (4.0, 8192),
-        _ => (1.0, 2048),
-    };
+    let (cpu, memory_mb) = body.size.as_ref().and_then(shape).unwrap_or((1.0, 2048));
     Ok(Facts {
         template: body.template.unwrap_or_default(),
         network: body.network.unwrap_or(NetworkMode::Off),
@@ -107,6 +103,38 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
         env,
         metadata,
     })
+}
+
+/// The CPUs and the MiB of a size.
+pub(crate) fn shape(size: &SandboxSize) -> Option<(f64, i64)> {
+    match size {
+        SandboxSize::Small => Some((1.0, 1024)),
+        SandboxSize::Medium => Some((2.0, 4096)),
+        SandboxSize::Large => Some((4.0, 8192)),
+        _ => None,
+    }
+}
+
+/// What a create body asks for by itself: the plan refuses that, and fits in what is left open.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) size: Option<SandboxSize>,
+    pub(crate) cpu: bool,
+    pub(crate) memory_mb: bool,
+    pub(crate) timeout: bool,
+    pub(crate) allow_domains: bool,
+}
+
+impl Wanted {
+    pub(crate) fn of(body: &CreateSandboxRequest) -> Self {
+        Self {
+            size: body.size.clone(),
+            cpu: body.cpu.is_some(),
+            memory_mb: body.memory_mb.is_some(),
+            timeout: body.timeout_seconds.is_some(),
+            allow_domains: body.allow_domains.is_some(),
+        }
+    }
 }
 
 /// Whether the kernel can carry a variable.

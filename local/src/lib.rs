@@ -20,6 +20,54 @@
 //!
 //! The program `orkestr-local` is the same server for clients in other processes and languages.
 //!
+//! # Plans
+//!
+//! A server's [`Plan`] has no limits. One with limits answers as the hosted service does, from
+//! counting what is there; an [`ApiKey`] can lack a [`Scope`].
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! use orkestr::{RetryPolicy, Sandbox};
+//! use orkestr_local::{LocalServer, Plan};
+//!
+//! let server = LocalServer::builder().plan(Plan::unlimited().max_concurrent(1)).start().await?;
+//! let sbx = Sandbox::create("python-3.12").client(&server.client()).await?;
+//! let error = Sandbox::create("python-3.12").client(&server.client()).await.unwrap_err();
+//! assert!(error.is_plan_limit());
+//!
+//! sbx.terminate().await?;
+//! Sandbox::create("python-3.12").client(&server.client()).await?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Faults
+//!
+//! What the hosted service shows once a month, a [`Fault`] shows in the next request: error
+//! answers, stalls, cut connections, events split at every byte.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! use orkestr::Sandbox;
+//! use orkestr_local::{Fault, LocalServer};
+//!
+//! let server = LocalServer::start().await?;
+//! let sbx = Sandbox::create("python-3.12").client(&server.client()).await?;
+//!
+//! server.fault(Fault::cut_after(10).on("exec_command"))?;
+//! let error = sbx.exec("echo hello").await.unwrap_err();
+//! assert!(error.is_connection());
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Logs
+//!
+//! The server logs by the `tracing` crate, to the subscriber that was the default where it was
+//! started: a line at info for each request, with method, route, status, duration, sandbox and
+//! request id, and one for each change of a sandbox. Bodies, queries, variables and keys are
+//! never in them.
+//!
 //! # What it is not
 //!
 //! It is no security boundary for hostile code. A sandbox is kept apart by the same kernel that
@@ -40,23 +88,31 @@
     reason = "a new optional member of the contract must not break a literal of its type"
 )]
 
+mod admission;
 mod answer;
 mod app;
 mod auth;
 mod clock;
 mod create;
 mod egress;
+mod fault;
 mod id;
 // Not part of the API: public for the tests that attack it.
 #[doc(hidden)]
 #[allow(clippy::exhaustive_structs, clippy::exhaustive_enums, reason = "used by this crate alone")]
 pub mod jail;
+mod keys;
 mod lifetime;
+mod plan;
 mod problem;
 mod query;
 mod routes;
 mod run;
 mod sandbox;
 mod server;
+mod trace;
 
+pub use fault::{Fault, FaultError, FaultHandle};
+pub use keys::{ApiKey, Scope};
+pub use plan::Plan;
 pub use server::{LocalServer, LocalServerBuilder, StartError};

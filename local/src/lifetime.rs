@@ -6,6 +6,7 @@ use std::time::Duration;
 use orkestr::api::{OnTimeout, SandboxStatus as Status};
 use tokio::time::Instant;
 
+use crate::admission::Slot;
 use crate::egress::Egress;
 use crate::jail::{self, Jail};
 use crate::problem::Problem;
@@ -42,6 +43,7 @@ impl Sandbox {
             self.release().await;
             return Err(problem);
         }
+        tracing::info!(sandbox = %self.id, template = %self.facts.template, "sandbox created");
         tokio::spawn(attend(self.clone()));
         Ok(())
     }
@@ -49,12 +51,14 @@ impl Sandbox {
     pub(crate) async fn pause(&self) -> Result<(), Problem> {
         let _turn = self.turn.lock().await;
         let since = self.clock.now();
+        self.expect(&self.status(), &Status::Running)?;
+        let slot = self.seat.to_pause()?;
         self.shift(&Status::Running, Status::Pausing)?;
-        self.finish_pause(since).await
+        self.finish_pause(since, slot).await
     }
 
     /// In turn, and already `pausing`.
-    async fn finish_pause(&self, since: Instant) -> Result<(), Problem> {
+    async fn finish_pause(&self, since: Instant, slot: Slot) -> Result<(), Problem> {
         let frozen = match self.jail() {
             Some(jail) => jail.freeze().await,
             None => Err(jail::Error::AgentGone),
@@ -65,12 +69,17 @@ impl Sandbox {
         }
         self.changed.send_modify(|running| running.paused_since = Some(self.clock.now()));
         self.linger(since).await;
-        self.shift(&Status::Pausing, Status::Paused)
+        self.seat.take(slot);
+        self.shift(&Status::Pausing, Status::Paused)?;
+        tracing::info!(sandbox = %self.id, "sandbox paused");
+        Ok(())
     }
 
     pub(crate) async fn resume(&self) -> Result<(), Problem> {
         let _turn = self.turn.lock().await;
         let since = self.clock.now();
+        self.expect(&self.status(), &Status::Paused)?;
+        let slot = self.seat.to_run()?;
         self.shift(&Status::Paused, Status::Resuming)?;
         self.linger(since).await;
         let thawed = match self.jail() {
@@ -93,6 +102,8 @@ impl Sandbox {
             state.deadline = self.clock.now() + state.timeout;
             state.expires_at = (self.clock.time() + state.timeout).into();
         }
+        self.seat.take(slot);
+        tracing::info!(sandbox = %self.id, "sandbox resumed");
         self.announce();
         Ok(())
     }
@@ -114,8 +125,9 @@ impl Sandbox {
     pub(crate) async fn terminate(&self) {
         {
             let mut state = self.state();
-            if state.status != Status::Failed {
+            if !matches!(state.status, Status::Failed | Status::Terminated) {
                 state.status = Status::Terminated;
+                tracing::info!(sandbox = %self.id, "sandbox terminated");
             }
         }
         self.announce();
@@ -149,6 +161,7 @@ impl Sandbox {
             jail.kill().await;
         }
         drop(self.live().take());
+        self.seat.leave();
     }
 
     /// From one status to another, unless something else has happened meanwhile.
@@ -201,21 +214,29 @@ impl Sandbox {
 
     async fn expire(&self) {
         let _turn = self.turn.lock().await;
-        let pauses = self.facts.on_timeout == OnTimeout::Pause;
         let since = self.clock.now();
+        let slot = match self.facts.on_timeout {
+            OnTimeout::Pause => Some(self.seat.to_pause()),
+            _ => None,
+        };
+        let slot = slot.transpose().unwrap_or_else(|problem| {
+            tracing::warn!(sandbox = %self.id, problem = problem.message(), "not paused");
+            None
+        });
         {
             let mut state = self.state();
             // A new timeout, or an end, may have come in the same moment.
             if state.status != Status::Running || state.deadline > self.clock.now() {
                 return;
             }
-            state.status = if pauses { Status::Pausing } else { Status::Terminated };
+            state.status = if slot.is_some() { Status::Pausing } else { Status::Terminated };
         }
         tracing::info!(sandbox = %self.id, action = %self.facts.on_timeout, "lifetime over");
         self.announce();
-        if !pauses {
-            self.release().await;
-        } else if let Err(problem) = self.finish_pause(since).await {
+        let Some(slot) = slot else {
+            return self.release().await;
+        };
+        if let Err(problem) = self.finish_pause(since, slot).await {
             tracing::warn!(sandbox = %self.id, problem = problem.message(), "not paused");
             if self.shift(&Status::Running, Status::Terminated).is_ok() {
                 self.release().await;

@@ -1,12 +1,16 @@
 //! `orkestr-local`: the sandbox API on loopback.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use lexopt::prelude::*;
-use orkestr_local::LocalServer;
+use orkestr::SandboxSize;
+use orkestr_local::{ApiKey, LocalServer, Plan, Scope};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::LevelFilter;
 
 const HELP: &str = "\
 Serves the orkestr sandbox API on loopback. For development and tests; no security boundary.
@@ -18,8 +22,22 @@ Options:
                         [default: 127.0.0.1:8787]
   --api-key KEY         the key to ask for [default: $ORKESTR_API_KEY, else ork_local]
   --read-only-path DIR  show one more path of the host in every sandbox; may be repeated
+  --read-only-key KEY   one more key, with the scope sandboxes:read alone; may be repeated
+  --log FORM            logs as human or json [default: human]
+  --log-level LEVEL     off, error, warn, info, debug or trace [default: info]
   -h, --help            print this
   -V, --version         print the version
+
+The plan, without limits by default:
+  --sizes SIZE,...      the sizes that may be chosen: small, medium, large
+  --max-concurrent N    sandboxes that may run at once
+  --max-snapshots N     snapshots that may be kept; a paused sandbox is one
+  --max-timeout SECONDS the longest timeout of a sandbox
+  --request-rate N[/B]  requests a second, and how many may come at once [B: N, at least 1]
+  --fleet-capacity N    sandboxes that there is room for; beyond it the fleet is full
+  --trial-credit EUR    credit that running sandboxes use up
+
+Faults are injected by POST /local/faults; the documentation of orkestr_local::Fault says how.
 
 When it is ready, it prints one line to stdout: listening on http://ADDRESS
 Logs go to stderr. SIGINT and SIGTERM end every sandbox and then the server.
@@ -29,6 +47,10 @@ struct Options {
     listen: SocketAddr,
     api_key: String,
     read_only_paths: Vec<PathBuf>,
+    read_only_keys: Vec<String>,
+    plan: Plan,
+    json: bool,
+    log_level: LevelFilter,
 }
 
 fn parse() -> Result<Option<Options>, lexopt::Error> {
@@ -39,6 +61,10 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
             .filter(|key| !key.trim().is_empty())
             .unwrap_or_else(|| "ork_local".to_owned()),
         read_only_paths: Vec::new(),
+        read_only_keys: Vec::new(),
+        plan: Plan::unlimited(),
+        json: false,
+        log_level: LevelFilter::INFO,
     };
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
@@ -51,6 +77,34 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
                 }
             }
             Long("read-only-path") => options.read_only_paths.push(arguments.value()?.into()),
+            Long("read-only-key") => {
+                let key = arguments.value()?.string()?;
+                if key.trim().is_empty() {
+                    return Err("--read-only-key must not be empty".into());
+                }
+                options.read_only_keys.push(key);
+            }
+            Long("log") => {
+                options.json = match arguments.value()?.string()?.as_str() {
+                    "human" => false,
+                    "json" => true,
+                    other => return Err(format!("--log is human or json, not '{other}'").into()),
+                }
+            }
+            Long("log-level") => {
+                let level = arguments.value()?.string()?;
+                options.log_level = level.parse().map_err(|_| {
+                    format!("'{level}' is no log level; use off, error, warn, info, debug or trace")
+                })?;
+            }
+            Long(
+                name @ ("sizes" | "max-concurrent" | "max-snapshots" | "max-timeout"
+                | "request-rate" | "fleet-capacity" | "trial-credit"),
+            ) => {
+                let name = name.to_owned();
+                let value = arguments.value()?;
+                options.plan = with_limit(options.plan, &name, &value)?;
+            }
             Short('h') | Long("help") => {
                 print(HELP.trim_end());
                 return Ok(None);
@@ -63,6 +117,53 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
         }
     }
     Ok(Some(options))
+}
+
+fn with_limit(plan: Plan, name: &str, value: &OsString) -> Result<Plan, lexopt::Error> {
+    Ok(match name {
+        "sizes" => {
+            let sizes: Vec<SandboxSize> =
+                value.to_str().unwrap_or_default().split(',').map(SandboxSize::from).collect();
+            if let Some(SandboxSize::Unknown(size)) =
+                sizes.iter().find(|size| matches!(size, SandboxSize::Unknown(_)))
+            {
+                let known = SandboxSize::KNOWN.join(", ");
+                return Err(format!("'{}' is no size; known: {known}", size.as_str()).into());
+            }
+            plan.sizes(sizes)
+        }
+        "max-concurrent" => plan.max_concurrent(value.parse()?),
+        "max-snapshots" => plan.max_snapshots(value.parse()?),
+        "max-timeout" => plan.max_timeout(Duration::from_secs(value.parse()?)),
+        "fleet-capacity" => plan.fleet_capacity(value.parse()?),
+        "trial-credit" => plan.trial_credit(value.parse_with(amount)?),
+        _ => {
+            let (per_second, burst) = value.parse_with(rate)?;
+            plan.request_rate(per_second, burst)
+        }
+    })
+}
+
+fn amount(text: &str) -> Result<f64, String> {
+    let amount = text.parse::<f64>().ok().filter(|amount| amount.is_finite() && *amount >= 0.0);
+    amount.ok_or_else(|| "it should be a number, not below 0".to_owned())
+}
+
+fn rate(text: &str) -> Result<(f64, u32), String> {
+    let (per_second, burst) = match text.split_once('/') {
+        Some((per_second, burst)) => (per_second, Some(burst)),
+        None => (text, None),
+    };
+    let per_second = amount(per_second)?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+    let usual = per_second.ceil().max(1.0) as u32;
+    let burst = match burst {
+        Some(burst) => {
+            burst.parse().map_err(|_| "the burst should be a whole number".to_owned())?
+        }
+        None => usual,
+    };
+    Ok((per_second, burst))
 }
 
 #[allow(clippy::print_stdout, reason = "a program's answer")]
@@ -86,7 +187,15 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_max_level(options.log_level);
+    if options.json {
+        log.json().flatten_event(true).init();
+    } else {
+        log.init();
+    }
     match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&*error),
@@ -107,7 +216,11 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     // Before the line that says ready: whoever waits for it may signal at once.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut builder = LocalServer::builder().listen(options.listen).api_key(options.api_key);
+    let mut builder =
+        LocalServer::builder().listen(options.listen).api_key(options.api_key).plan(options.plan);
+    for key in options.read_only_keys {
+        builder = builder.key(ApiKey::new(key).scopes([Scope::SandboxesRead]));
+    }
     for path in options.read_only_paths {
         builder = builder.read_only_path(path);
     }

@@ -13,11 +13,19 @@ pub(crate) struct Problem {
     pub(crate) code: Option<&'static str>,
     pub(crate) detail: Value,
     pub(crate) signal: Option<i32>,
+    /// In seconds.
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, code: None, detail: Value::String(detail.into()), signal: None }
+        Self {
+            status,
+            code: None,
+            detail: Value::String(detail.into()),
+            signal: None,
+            retry_after: None,
+        }
     }
 
     pub(crate) fn with_code(mut self, code: &'static str) -> Self {
@@ -27,6 +35,11 @@ impl Problem {
 
     pub(crate) fn with_signal(mut self, signal: i32) -> Self {
         self.signal = Some(signal);
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -52,6 +65,7 @@ impl Problem {
             code: None,
             detail: Value::Array(issues),
             signal: None,
+            retry_after: None,
         }
     }
 
@@ -73,7 +87,13 @@ impl IntoResponse for Problem {
         if let Some(signal) = self.signal {
             body["signal"] = json!(signal);
         }
+        if let Some(seconds) = self.retry_after {
+            body["retry_after"] = json!(seconds);
+        }
         let mut response = crate::answer::json(self.status, &body);
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -9,6 +9,7 @@ use orkestr::{Secret, Timestamp};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::admission::Seat;
 use crate::clock::Clock;
 use crate::egress::{Blocked, Egress};
 use crate::id;
@@ -39,6 +40,8 @@ pub(crate) struct Sandbox {
     pub(crate) id: String,
     pub(crate) facts: Facts,
     pub(crate) clock: Clock,
+    /// What the plan counts it as.
+    pub(crate) seat: Seat,
     /// The hosts that the proxy has refused it.
     pub(crate) blocked: Blocked,
     /// How long starting, pausing and resuming take at least.
@@ -81,7 +84,7 @@ pub(crate) struct Running {
 
 impl Sandbox {
     /// One that is `starting`; [`Sandbox::boot`] makes it run.
-    pub(crate) fn new(facts: Facts, clock: &Clock, transition: Duration) -> Arc<Self> {
+    pub(crate) fn new(facts: Facts, clock: &Clock, transition: Duration, seat: Seat) -> Arc<Self> {
         let token = facts.preview_auth.then(|| Secret::new(id::new("pvt")));
         let (born, created_at) = (clock.now(), clock.time());
         Arc::new(Self {
@@ -101,6 +104,7 @@ impl Sandbox {
                 paused_before: Duration::ZERO,
             }),
             clock: clock.clone(),
+            seat,
             blocked: Blocked::default(),
             transition,
             facts,

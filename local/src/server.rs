@@ -8,15 +8,18 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{fmt, io};
 
-use axum::serve::ListenerExt as _;
 use orkestr::{Client, Secret};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tracing::subscriber::NoSubscriber;
 
 use crate::app::{self, App, Config};
+use crate::fault::{Connection, Fault, FaultError, FaultHandle, Faults, Listener};
 use crate::id;
 use crate::jail::{self, Jail};
+use crate::keys::ApiKey;
+use crate::plan::Plan;
 
 /// A running server on loopback. Dropping it ends it and every sandbox, and waits until they are
 /// gone.
@@ -28,6 +31,7 @@ pub struct LocalServer {
     api_key: Secret,
     app: Arc<App>,
     runtime: Handle,
+    faults: Arc<Faults>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -68,6 +72,8 @@ pub struct LocalServerBuilder {
     disk_mb: u64,
     transition: Duration,
     upstreams: BTreeMap<String, SocketAddr>,
+    keys: Vec<ApiKey>,
+    plan: Plan,
 }
 
 impl LocalServer {
@@ -89,6 +95,8 @@ impl LocalServer {
             disk_mb: 1024,
             transition: Duration::ZERO,
             upstreams: BTreeMap::new(),
+            keys: Vec::new(),
+            plan: Plan::unlimited(),
         }
     }
 
@@ -131,6 +139,23 @@ impl LocalServer {
         let app = self.app.clone();
         // On the server's own runtime, so that any executor may wait.
         drop(self.runtime.spawn(async move { app.advance(by).await }).await);
+    }
+
+    /// Lets `fault` strike the next requests that match.
+    ///
+    /// Of several that match, the one that was given first strikes. A stall ends when its fault
+    /// is cleared or the server ends: no test has to wait by time.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultError`]: a route that is none, a status that no answer has, a fault without effect.
+    pub fn fault(&self, fault: Fault) -> Result<FaultHandle, FaultError> {
+        self.faults.add(fault)
+    }
+
+    /// Ends every fault. Answers that they hold up go on.
+    pub fn clear_faults(&self) {
+        self.faults.clear_all();
     }
 
     /// Ends the server and every sandbox, and waits until they are gone.
@@ -215,6 +240,25 @@ impl LocalServerBuilder {
         self
     }
 
+    /// One more key, for example one that may only read.
+    ///
+    /// ```
+    /// use orkestr_local::{ApiKey, LocalServer, Scope};
+    ///
+    /// let reader = ApiKey::new("ork_ro").scopes([Scope::SandboxesRead]);
+    /// let builder = LocalServer::builder().key(reader);
+    /// ```
+    pub fn key(mut self, key: ApiKey) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// What the account may do. Default: [`Plan::unlimited`].
+    pub fn plan(mut self, plan: Plan) -> Self {
+        self.plan = plan;
+        self
+    }
+
     /// Starts the server, and a first sandbox to see whether this machine allows them.
     ///
     /// # Errors
@@ -226,13 +270,23 @@ impl LocalServerBuilder {
             return Err(StartError::NotLoopback(self.listen));
         }
         let api_key = self.api_key.unwrap_or_else(|| Secret::new(id::new("ork")));
+        let mut keys = self.keys;
+        keys.push(ApiKey::new(api_key.clone()));
+        let faults = Arc::<Faults>::default();
         let config = Config {
-            api_key: api_key.clone(),
+            keys,
+            plan: self.plan,
+            faults: faults.clone(),
             read_only_paths: self.read_only_paths,
             disk_mb: self.disk_mb,
             transition: self.transition,
             upstreams: self.upstreams,
         };
+        // Logs go where those of the caller go, on the server's threads too.
+        let log = tracing::dispatcher::get_default(Clone::clone);
+        // A subscriber that is set later as the global default counts as well.
+        let log = Some(log).filter(|log| !log.is::<NoSubscriber>());
+        let thread_log = log.clone();
         let (stop, stopped) = oneshot::channel();
         let (started, starting) = oneshot::channel();
         let listen = self.listen;
@@ -240,10 +294,17 @@ impl LocalServerBuilder {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .thread_name("orkestr-local")
+                .on_thread_start(move || {
+                    // For the whole life of the thread.
+                    std::mem::forget(thread_log.as_ref().map(tracing::dispatcher::set_default));
+                })
                 .enable_all()
                 .build();
             match runtime {
-                Ok(runtime) => runtime.block_on(serve(config, listen, started, stopped)),
+                Ok(runtime) => {
+                    let _log = log.as_ref().map(tracing::dispatcher::set_default);
+                    runtime.block_on(serve(config, listen, started, stopped));
+                }
                 Err(error) => drop(started.send(Err(error.into()))),
             }
         })?;
@@ -251,6 +312,7 @@ impl LocalServerBuilder {
             Ok(Ok(Started { address, app, runtime })) => Ok(LocalServer {
                 address,
                 api_key,
+                faults,
                 app,
                 runtime,
                 stop: Some(stop),
@@ -280,10 +342,8 @@ async fn serve(
         Err(error) => return drop(started.send(Err(error))),
     };
     let app = App::new(config);
-    let service = app::router(app.clone());
-    // Small events must not wait for the acknowledgement of the ones before.
-    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-    let server = tokio::spawn(async move { axum::serve(listener, service).await });
+    let service = app::router(app.clone()).into_make_service_with_connect_info::<Connection>();
+    let server = tokio::spawn(async move { axum::serve(Listener(listener), service).await });
     drop(started.send(Ok(Started { address, app: app.clone(), runtime: Handle::current() })));
     // Resolves when the handle is dropped: nothing is ever sent.
     drop(stopped.await);

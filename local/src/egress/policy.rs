@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What `restricted` reaches where the caller names nothing: the package registries that the
-/// contract shows, and what they serve files from.
-pub(crate) const DEFAULT_DOMAINS: [&str; 3] =
-    ["github.com", "githubusercontent.com", "example.org"];
+/// What `restricted` reaches where the caller names nothing. The hosted service has a list of its
+/// own, which `GET /v1/sandboxes/limits` tells.
+pub(crate) const DEFAULT_DOMAINS: [&str; 2] = ["github.com", "githubusercontent.com"];
 
 const PORTS: [u16; 2] = [443, 80];
 

@@ -2,5 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod exec;
+pub(crate) mod faults;
 pub(crate) mod files;
+pub(crate) mod limits;
 pub(crate) mod sandboxes;

@@ -15,6 +15,7 @@ use crate::id;
 use crate::problem::{Issue, Problem};
 use crate::query::Query;
 use crate::sandbox::Sandbox;
+use crate::trace::About;
 
 /// The default and the largest page (`GET /v1/sandboxes`).
 const PAGE: (usize, usize) = (50, 200);
@@ -23,18 +24,22 @@ pub(crate) async fn create(
     State(app): State<Arc<App>>,
     Json(body): Json<types::CreateSandboxRequest>,
 ) -> Result<Response, Problem> {
-    let facts = create::check(body)?;
+    let wanted = create::Wanted::of(&body);
+    let mut facts = create::check(body)?;
+    let seat = app.admission.admit(&wanted, &mut facts)?;
     let spec = create::spec(&facts, &app.config);
     let policy = create::policy(&facts, &app.config);
     let sandbox = to_the_end(async move {
-        let sandbox = Sandbox::new(facts, &app.clock, app.config.transition);
+        let sandbox = Sandbox::new(facts, &app.clock, app.config.transition, seat);
         // Others may see it `starting`; one that never runs has not been.
         app.insert(sandbox.clone());
         sandbox.boot(spec, policy).await.inspect_err(|_| app.remove(&sandbox.id))?;
         Ok(sandbox)
     })
     .await?;
-    Ok(answer::json(StatusCode::CREATED, &sandbox.view()))
+    let mut response = answer::json(StatusCode::CREATED, &sandbox.view());
+    response.extensions_mut().insert(About(sandbox.id.clone()));
+    Ok(response)
 }
 
 pub(crate) async fn list(
@@ -149,6 +154,8 @@ pub(crate) async fn set_timeout(
     let sandbox = app.find(&id)?;
     let seconds =
         create::lifetime(body.timeout_seconds.0).map_err(|issue| Problem::invalid(vec![issue]))?;
-    sandbox.set_timeout(Duration::from_secs(seconds))?;
+    let timeout = Duration::from_secs(seconds);
+    app.admission.lifetime(timeout)?;
+    sandbox.set_timeout(timeout)?;
     Ok(answer::json(StatusCode::OK, &sandbox.view()))
 }
