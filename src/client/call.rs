@@ -296,13 +296,16 @@ fn started_sandbox(body: &[u8]) -> Option<String> {
     check_id("sandbox id", id).ok().map(str::to_owned)
 }
 
+/// The paths that stand where a sandbox's id does.
+const NO_SANDBOXES: [&str; 4] = ["limits", "snapshots", "volumes", "webhooks"];
+
 /// Refuses an id that would change the path of the request, whatever its encoding.
 pub(crate) fn check_id<'a>(what: &str, id: &'a str) -> Result<&'a str, Error> {
     let misleading =
         |c: char| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\' | '?' | '#');
     if id.is_empty() {
         Err(Error::invalid_input(format!("the {what} is empty")))
-    } else if id == "." || id == ".." || id.contains(misleading) {
+    } else if id == "." || id == ".." || id.contains(misleading) || NO_SANDBOXES.contains(&id) {
         Err(Error::invalid_input(format!("{id:?} is no {what}")))
     } else {
         Ok(id)
@@ -315,7 +318,7 @@ mod tests {
 
     #[test]
     fn ids_that_change_the_path_are_refused() {
-        for bad in ["", ".", "..", "a/b", "..\\x", "a b", "a\n", "a?b", "a#b"] {
+        for bad in ["", ".", "..", "a/b", "..\\x", "a b", "a\n", "a?b", "a#b", "limits"] {
             let error = check_id("sandbox id", bad).expect_err(bad);
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(error.message().contains("sandbox id"), "{error}");
