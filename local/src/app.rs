@@ -13,8 +13,9 @@ use orkestr::Secret;
 use orkestr::api::SandboxStatus;
 
 use crate::problem::Problem;
-use crate::routes::{exec, files, sandboxes};
+use crate::routes::{exec, files, paths, presigned, sandboxes};
 use crate::sandbox::Sandbox;
+use crate::signature::Signer;
 use crate::{answer, auth};
 
 /// How many sandboxes that have ended are still listed.
@@ -29,13 +30,14 @@ pub(crate) struct Config {
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) config: Config,
+    pub(crate) signer: Signer,
     // By id, and ids sort by their time.
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
 }
 
 impl App {
-    pub(crate) fn new(config: Config) -> Arc<Self> {
-        Arc::new(Self { config, sandboxes: Mutex::default() })
+    pub(crate) fn new(config: Config, signer: Signer) -> Arc<Self> {
+        Arc::new(Self { config, signer, sandboxes: Mutex::default() })
     }
 
     pub(crate) fn insert(&self, sandbox: Arc<Sandbox>) {
@@ -82,7 +84,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(&below("timeout"), post(sandboxes::set_timeout))
         .route(&below("exec"), post(exec::exec))
         .route(&below("files"), post(files::write).get(files::read).merge(delete(files::remove)))
+        .route(&below("files/stat"), get(paths::stat))
+        .route(&below("files/mkdir"), post(paths::make_directory))
+        .route(&below("files/move"), post(paths::rename))
+        .route(&below("files/batch"), post(paths::write_batch))
+        .route(&below("files/presign-download"), post(presigned::presign_download))
+        .route(&below("files/presign-upload"), post(presigned::presign_upload))
         .route_layer(from_fn_with_state(app.clone(), auth::require_key))
+        // After the layer: the signature in the URL stands for the key.
+        .route("/local/files/{id}", get(presigned::download).put(presigned::upload))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "Not Found") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")

@@ -32,8 +32,8 @@
 //!   is the host's `python3`; a missing interpreter fails as in a shell, with exit code 127.
 //! - A paused sandbox is frozen in memory. It does not age, and resuming starts its lifetime anew.
 //! - The network mode `restricted` lets nothing through.
-//! - Snapshots, volumes, previews, background commands, the code interpreter, webhooks, metrics
-//!   and presigned URLs are not there: their paths answer 404, their create options 422.
+//! - Snapshots, volumes, previews, background commands, the code interpreter, webhooks and
+//!   metrics are not there: their paths answer 404, their create options 422.
 
 #![allow(
     clippy::needless_update,
@@ -55,5 +55,6 @@ mod routes;
 mod run;
 mod sandbox;
 mod server;
+mod signature;
 
 pub use server::{LocalServer, LocalServerBuilder, StartError};

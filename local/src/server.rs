@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::app::{self, App, Config};
 use crate::id;
 use crate::jail::{self, Jail};
+use crate::signature::Signer;
 
 /// A running server on loopback. Dropping it ends it and every sandbox, and waits until they are
 /// gone.
@@ -204,7 +205,11 @@ async fn serve(
         Ok(prepared) => prepared,
         Err(error) => return drop(started.send(Err(error))),
     };
-    let app = App::new(config);
+    let signer = match Signer::new() {
+        Ok(signer) => signer,
+        Err(error) => return drop(started.send(Err(io::Error::other(error).into()))),
+    };
+    let app = App::new(config, signer);
     let service = app::router(app.clone());
     let server = tokio::spawn(async move { axum::serve(listener, service).await });
     drop(started.send(Ok(address)));

@@ -99,6 +99,11 @@ impl Client {
         raw::Client::new_with_client(&self.0.base_url, self.0.http.clone(), context)
     }
 
+    /// For presigned URLs alone: it adds no key, follows no redirect and has no time limit.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.0.http
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         self.0.timeout
     }
