@@ -241,10 +241,10 @@ async fn a_dropped_download_leaves_nothing() {
     let (begun, seen) = tokio::sync::oneshot::channel();
     let mut begun = Some(begun);
     let download = sbx.files().download("/workspace/big").progress(move |done, _| {
-        if done > 0 {
-            if let Some(begun) = begun.take() {
-                let _ = begun.send(());
-            }
+        if done > 0
+            && let Some(begun) = begun.take()
+        {
+            let _ = begun.send(());
         }
     });
     let target = scratch.0.join("got");

@@ -281,9 +281,8 @@ fn walk(from: &Path, rules: Override, ignore_files: bool) -> Result<Tree, Error>
         let entry = entry.map_err(|error| failed(io::Error::other(error)))?;
         let path = entry.path().strip_prefix(from).unwrap_or(entry.path()).to_owned();
         let kind = entry.file_type();
-        if path.as_os_str().is_empty() {
-            tree.bare.insert(path);
-        } else if kind.is_some_and(|kind| kind.is_dir()) {
+        // The directory itself may be named by a symbolic link.
+        if path.as_os_str().is_empty() || kind.is_some_and(|kind| kind.is_dir()) {
             tree.bare.insert(path);
         } else if kind.is_some_and(|kind| kind.is_file()) {
             let facts = entry.metadata().map_err(|error| failed(io::Error::other(error)))?;
