@@ -63,6 +63,7 @@
 //! - `rustls` (default): TLS by rustls.
 //! - `native-tls`: TLS by the operating system's library.
 //! - `http2`: HTTP/2 where the server offers it.
+//! - `dirs`: whole directories, [`Files`]`::upload_dir` and `download_dir`, with ignore rules.
 //! - `schemars`: `JsonSchema` for the types that an agent hands to a model.
 //! - `regenerate`: for maintainers.
 
@@ -106,7 +107,13 @@ pub use error::{Error, ErrorKind};
 pub use exec::{
     ExecEvent, ExecOutput, ExecRequest, ExecResult, ExecStream, ExecStreamRequest, ExecTextStream,
 };
-pub use files::{FileEntry, Files, MAX_CONTENT_BYTES};
+pub use files::{
+    BatchFile, BatchResult, FileEntry, FileStat, Files, MAX_CONTENT_BYTES, Presign, PresignedUrl,
+};
+#[cfg(all(feature = "dirs", not(target_arch = "wasm32")))]
+pub use files::{DirReport, DownloadDir, UploadDir};
+#[cfg(not(target_arch = "wasm32"))]
+pub use files::{Download, DownloadStream, Upload};
 pub use open_enum::UnknownValue;
 pub use sandbox::{
     CreateSandbox, GetSandbox, ListSandboxes, ResumeSandbox, Sandbox, SandboxGuard, SandboxInfo,

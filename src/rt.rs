@@ -32,6 +32,15 @@ pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::
     tokio::time::timeout(limit, future).await.ok()
 }
 
+/// `future`'s output, or `late` if the limit passes first.
+pub(crate) async fn or_late<T, E>(
+    limit: Duration,
+    future: impl Future<Output = Result<T, E>>,
+    late: E,
+) -> Result<T, E> {
+    timeout(limit, future).await.unwrap_or(Err(late))
+}
+
 pub(crate) fn no_answer(limit: Duration) -> Error {
     Error::new(
         ErrorKind::Connection,

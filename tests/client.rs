@@ -100,7 +100,7 @@ async fn input_that_cannot_be_sent_is_refused_before_it_is() {
         ("absolute", files.list("~").await.map(drop)),
         ("NUL", files.delete("/workspace/\0").await),
         ("16 MiB", files.write_bytes("/workspace/a", &large).await),
-        ("presign_upload", files.write("/workspace/a", &text).await),
+        ("`upload`", files.write("/workspace/a", &text).await),
         ("mode", files.write_with_mode("/workspace/a", "", 0o10000).await),
     ];
     for (about, result) in refused {

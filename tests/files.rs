@@ -46,7 +46,7 @@ async fn more_than_one_call_carries_is_refused_with_the_remedy() -> TestResult {
     let files = sbx.files();
     let content = vec![0; MAX_CONTENT_BYTES + 1];
     let error = refused(files.write_bytes("/workspace/big", &content).await);
-    assert!(error.message().contains("presign_upload"), "{error}");
+    assert!(error.message().contains("`upload`"), "{error}");
     failure(files.read_bytes("/workspace/big").await, ErrorKind::NotFound);
 
     let command = format!("head -c {} /dev/zero > big", content.len());

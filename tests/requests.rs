@@ -231,3 +231,100 @@ async fn files_delete() {
     sbx.files().delete("/workspace/a").await.expect("deleted");
     assert_json_snapshot!(recorder.request());
 }
+
+#[tokio::test]
+async fn files_stat() {
+    let stat = json!({"path": "/a", "exists": true, "is_dir": false, "size": 3, "mode": 420});
+    let (recorder, sbx) = sandbox([Answer::json(200, &stat)]).await;
+    let stat = sbx.files().stat("/workspace/a b&c").await.expect("asked").expect("is there");
+    assert_eq!((stat.size, stat.mode, stat.is_dir), (Some(3), 0o644, false));
+    assert_json_snapshot!(recorder.request());
+}
+
+#[tokio::test]
+async fn files_exists() {
+    let missing = json!({"path": "/a", "exists": false, "size": null});
+    let (recorder, sbx) = sandbox([Answer::json(200, &missing)]).await;
+    assert!(!sbx.files().exists("/a").await.expect("asked"));
+    assert_json_snapshot!(recorder.request());
+}
+
+#[tokio::test]
+async fn files_mkdir() {
+    let (recorder, sbx) = sandbox([Answer::empty(201)]).await;
+    sbx.files().mkdir("/workspace/a/b").await.expect("made");
+    assert_json_snapshot!(recorder.request());
+}
+
+#[tokio::test]
+async fn files_rename() {
+    let (recorder, sbx) = sandbox([Answer::empty(200)]).await;
+    sbx.files().rename("/workspace/a", "/workspace/b").await.expect("moved");
+    assert_json_snapshot!(recorder.request());
+}
+
+#[tokio::test]
+async fn files_presign() {
+    let url = json!({"url": "https://files.example/u?sig=s", "method": "PUT", "path": "/a",
+        "expires_at": "2026-11-01T09:30:00Z"});
+    let (recorder, sbx) = sandbox([Answer::json(200, &url)]).await;
+    let files = sbx.files();
+    let signed = files.presign_upload("/workspace/a").await.expect("signed");
+    assert_eq!(
+        (signed.url.expose(), signed.method.as_str()),
+        ("https://files.example/u?sig=s", "PUT")
+    );
+    assert!(!format!("{signed:?}").contains("sig=s"));
+    files
+        .presign_download("/workspace/a")
+        .expires_in(Duration::from_millis(60_001))
+        .await
+        .expect("signed");
+    assert_json_snapshot!(&recorder.requests()[1..]);
+    for seconds in [0, 59, 3601] {
+        let request = files.presign_upload("/a").expires_in(Duration::from_secs(seconds));
+        let error = request.await.expect_err("out of range");
+        assert_eq!(error.kind(), orkestr::ErrorKind::InvalidInput);
+    }
+}
+
+#[tokio::test]
+async fn files_write_batch() {
+    let results = json!({"results": [
+        {"path": "/workspace/a", "bytes_written": 2},
+        {"path": "/etc/b", "bytes_written": null, "error": {"code": "not_permitted", "message": "no"}},
+    ]});
+    let (recorder, sbx) = sandbox([Answer::json(200, &results)]).await;
+    let files = [
+        orkestr::BatchFile::new("/workspace/a", "hi").mode(0o755),
+        orkestr::BatchFile::new("/etc/b", "hi"),
+    ];
+    let rows = sbx.files().write_batch(files).await;
+    assert!(matches!(rows[0].result, Ok(2)));
+    let error = rows[1].result.as_ref().expect_err("not permitted");
+    assert_eq!((error.code(), error.message()), (Some("not_permitted"), "no"));
+    assert_json_snapshot!(recorder.request());
+}
+
+/// The presigned host sees neither the key nor a chunked body, and its words stay out of errors.
+#[tokio::test]
+async fn files_upload_by_presigned_url() {
+    let host = Recorder::start([Answer {
+        status: 403,
+        headers: vec![("content-type", "application/xml".to_owned())],
+        body: b"<Error>sig=hidden has expired</Error>".to_vec(),
+    }])
+    .await;
+    let presigned = json!({"url": format!("{}/put?sig=hidden", host.base_url())});
+    let (_recorder, sbx) = sandbox([Answer::json(200, &presigned)]).await;
+    let content = vec![b'x'; 1024 * 1024 + 1];
+    let upload = sbx.files().upload("/workspace/a");
+    let error = upload.from_reader(std::io::Cursor::new(content), 1024 * 1024 + 1).await;
+    let error = error.expect_err("refused");
+    assert_eq!((error.kind(), error.status()), (orkestr::ErrorKind::Api, Some(403)));
+    assert!(!format!("{error} {error:?}").contains("hidden"), "{error:?}");
+    let mut request = host.request();
+    assert_eq!(request["body"].as_str().map(str::len), Some(1024 * 1024 + 1));
+    request["body"] = json!("[1 MiB + 1]");
+    assert_json_snapshot!(request);
+}

@@ -18,8 +18,9 @@ use crate::fault::{self, Faults};
 use crate::keys::ApiKey;
 use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::routes::{clock, exec, faults, files, limits, sandboxes};
+use crate::routes::{clock, exec, faults, files, limits, paths, presigned, sandboxes};
 use crate::sandbox::Sandbox;
+use crate::signature::Signer;
 use crate::{auth, trace};
 
 /// How many sandboxes that have ended are still listed.
@@ -42,15 +43,16 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) signer: Signer,
     // By id, and ids sort by their time.
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
 }
 
 impl App {
-    pub(crate) fn new(config: Config) -> Arc<Self> {
+    pub(crate) fn new(config: Config, signer: Signer) -> Arc<Self> {
         let clock = Clock::new();
         let admission = Admission::new(config.plan.clone(), clock.clone());
-        Arc::new(Self { config, clock, admission, sandboxes: Mutex::default() })
+        Arc::new(Self { config, clock, admission, signer, sandboxes: Mutex::default() })
     }
 
     pub(crate) fn insert(&self, sandbox: Arc<Sandbox>) {
@@ -110,11 +112,19 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(&below("timeout"), post(sandboxes::set_timeout))
         .route(&below("exec"), post(exec::exec))
         .route(&below("files"), post(files::write).get(files::read).merge(delete(files::remove)))
+        .route(&below("files/stat"), get(paths::stat))
+        .route(&below("files/mkdir"), post(paths::make_directory))
+        .route(&below("files/move"), post(paths::rename))
+        .route(&below("files/batch"), post(paths::write_batch))
+        .route(&below("files/presign-download"), post(presigned::presign_download))
+        .route(&below("files/presign-upload"), post(presigned::presign_upload))
         .route_layer(from_fn_with_state(app.clone(), admission::limit_rate))
         .route("/local/clock", post(clock::advance))
         .route("/local/faults", post(faults::add).get(faults::list).delete(faults::clear_all))
         .route("/local/faults/{fault}", delete(faults::clear))
         .route_layer(from_fn_with_state(app.clone(), auth::require_key))
+        // After the layer: the signature in the URL stands for the key.
+        .route("/local/files/{id}", get(presigned::download).put(presigned::upload))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "Not Found") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")

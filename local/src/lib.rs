@@ -79,8 +79,8 @@
 //! - Templates decide nothing but names: the programs are the host's, `/usr` read-only. `python`
 //!   is the host's `python3`; a missing interpreter fails as in a shell, with exit code 127.
 //! - A paused sandbox is frozen in memory. It does not age, and resuming starts its lifetime anew.
-//! - Snapshots, volumes, previews, background commands, the code interpreter, webhooks, metrics
-//!   and presigned URLs are not there: their paths answer 404, their create options 422.
+//! - Snapshots, volumes, previews, background commands, the code interpreter, webhooks and
+//!   metrics are not there: their paths answer 404, their create options 422.
 #![doc = ""]
 #![doc = include_str!("testing.md")]
 #![allow(
@@ -110,6 +110,7 @@ mod routes;
 mod run;
 mod sandbox;
 mod server;
+mod signature;
 mod trace;
 
 pub use fault::{Fault, FaultError, FaultHandle};

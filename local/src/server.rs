@@ -20,6 +20,7 @@ use crate::id;
 use crate::jail::{self, Jail};
 use crate::keys::ApiKey;
 use crate::plan::Plan;
+use crate::signature::Signer;
 
 /// A running server on loopback. Dropping it ends it and every sandbox, and waits until they are
 /// gone.
@@ -341,7 +342,11 @@ async fn serve(
         Ok(prepared) => prepared,
         Err(error) => return drop(started.send(Err(error))),
     };
-    let app = App::new(config);
+    let signer = match Signer::new() {
+        Ok(signer) => signer,
+        Err(error) => return drop(started.send(Err(io::Error::other(error).into()))),
+    };
+    let app = App::new(config, signer);
     let service = app::router(app.clone()).into_make_service_with_connect_info::<Connection>();
     let server = tokio::spawn(async move { axum::serve(Listener(listener), service).await });
     drop(started.send(Ok(Started { address, app: app.clone(), runtime: Handle::current() })));

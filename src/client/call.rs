@@ -43,6 +43,11 @@ impl Client {
         Call { scope: Scope::Sandbox, safety, limit: self.timeout(), streams: false }
     }
 
+    /// A call on a path, without content.
+    pub(crate) fn path_call(&self, safety: Safety) -> Call {
+        Call { scope: Scope::Files, ..self.plain(safety) }
+    }
+
     /// A call on a path, which may carry content.
     pub(crate) fn transfer(&self, safety: Safety) -> Call {
         let limit = self.timeout().saturating_mul(5);

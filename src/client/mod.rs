@@ -106,6 +106,11 @@ impl Client {
         &self.0.api_key
     }
 
+    /// For presigned URLs alone: it adds no key, follows no redirect and has no time limit.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.0.http
+    }
+
     pub(crate) fn timeout(&self) -> Duration {
         self.0.timeout
     }

@@ -86,6 +86,10 @@ pub enum ErrorKind {
     /// The answer came whole but is not what the API describes, or not UTF-8 where text was
     /// asked for.
     Decode,
+    /// Reading or writing on the caller's side failed: a local file, a reader, a writer, a
+    /// stream. Also a source that has fewer or more bytes than was said. Nothing that is whole
+    /// was written.
+    Io,
     /// A sandbox that was to be terminated may still run: [`Error::sandbox_id`]. The source says
     /// why terminating failed.
     Cleanup,
@@ -114,6 +118,7 @@ impl ErrorKind {
             Self::Connection => "connection failed",
             Self::InvalidInput => "invalid input",
             Self::Decode => "unreadable answer",
+            Self::Io => "local reading or writing failed",
             Self::Cleanup => "sandbox may still run",
             Self::Api => "request failed",
         }
@@ -161,6 +166,33 @@ impl Error {
     pub(crate) fn with_hint(mut self, hint: &str) -> Self {
         self.0.message.push_str(hint);
         self
+    }
+
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.0.message = message;
+        self
+    }
+
+    /// The same failure for another of the things that it befell; the source is told once.
+    pub(crate) fn again(&self) -> Self {
+        let inner = &*self.0;
+        Self(Box::new(Inner {
+            kind: inner.kind,
+            message: inner.message.clone(),
+            status: inner.status,
+            code: inner.code.clone(),
+            detail: inner.detail.clone(),
+            request_id: inner.request_id.clone(),
+            retry_after: inner.retry_after,
+            signal: inner.signal,
+            sandbox_id: inner.sandbox_id.clone(),
+            source: None,
+        }))
     }
 
     pub(crate) fn with_sandbox_id(mut self, sandbox_id: &str) -> Self {

@@ -1,6 +1,19 @@
 //! The files of a sandbox: `sbx.files()`.
 
+mod batch;
+#[cfg(all(feature = "dirs", not(target_arch = "wasm32")))]
+mod dirs;
+#[cfg(not(target_arch = "wasm32"))]
+mod download;
 mod entry;
+#[cfg(not(target_arch = "wasm32"))]
+mod local;
+mod paths;
+mod presign;
+#[cfg(not(target_arch = "wasm32"))]
+mod presigned;
+#[cfg(not(target_arch = "wasm32"))]
+mod upload;
 
 use crate::api::types;
 use crate::client::Safety;
@@ -8,7 +21,15 @@ use crate::error::{Error, ErrorKind};
 use crate::sandbox::Sandbox;
 use crate::wire::Base64;
 
-pub use entry::FileEntry;
+pub use batch::{BatchFile, BatchResult};
+#[cfg(all(feature = "dirs", not(target_arch = "wasm32")))]
+pub use dirs::{DirReport, DownloadDir, UploadDir};
+#[cfg(not(target_arch = "wasm32"))]
+pub use download::{Download, DownloadStream};
+pub use entry::{FileEntry, FileStat};
+pub use presign::{Presign, PresignedUrl};
+#[cfg(not(target_arch = "wasm32"))]
+pub use upload::Upload;
 
 /// How many bytes of content one call carries at most: 16 MiB.
 pub const MAX_CONTENT_BYTES: usize = 16 * 1024 * 1024;
@@ -20,8 +41,8 @@ const DEFAULT_MODE: u32 = 0o644;
 ///
 /// Paths are absolute. Writes go to the writable roots, which are `/workspace`, `/tmp` and, with
 /// a volume, `/persist`; reads work wherever the sandbox can read. One call carries at most
-/// [`MAX_CONTENT_BYTES`]; what is larger goes through a presigned URL
-/// ([`api::Client::presign_upload`](crate::api::Client::presign_upload)).
+/// [`MAX_CONTENT_BYTES`]; [`upload`](Self::upload) and [`download`](Self::download) carry files of
+/// any size.
 ///
 /// ```no_run
 /// # async fn run(sbx: orkestr::Sandbox) -> Result<(), orkestr::Error> {
@@ -160,14 +181,11 @@ impl Files {
         if content.len() > MAX_CONTENT_BYTES {
             return Err(Error::invalid_input(format!(
                 "{} bytes are too many for `{path}`: one call carries at most {MAX_CONTENT_BYTES} \
-                 (16 MiB); write it in parts, or PUT it to the URL of `presign_upload`",
+                 (16 MiB); use `upload`",
                 content.len()
             )));
         }
-        if mode > 0o7777 {
-            let message = format!("{mode:#o} is no file mode; it must be at most 0o7777");
-            return Err(Error::invalid_input(message));
-        }
+        checked_mode(mode)?;
         let body = &types::WriteFileRequest {
             path,
             content: Base64::from(content.to_vec()),
@@ -182,6 +200,10 @@ impl Files {
 
     async fn content(&self, path: &str) -> Result<Vec<u8>, Error> {
         let found = self.look(path).await?;
+        Self::content_of(path, found)
+    }
+
+    fn content_of(path: &str, found: types::PathContent) -> Result<Vec<u8>, Error> {
         if is_dir(&found) {
             let message = format!("`{path}` is a directory; list it with `list`");
             return Err(Error::new(ErrorKind::IsADirectory, message));
@@ -217,4 +239,12 @@ fn checked(path: &str) -> Result<&str, Error> {
     } else {
         Ok(path)
     }
+}
+
+fn checked_mode(mode: u32) -> Result<u32, Error> {
+    if mode <= 0o7777 {
+        return Ok(mode);
+    }
+    let message = format!("{mode:#o} is no file mode; it must be at most 0o7777");
+    Err(Error::invalid_input(message))
 }

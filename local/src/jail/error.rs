@@ -126,7 +126,7 @@ impl FileError {
         }
     }
 
-    pub(super) fn from_io(path: &str, cause: io::Error) -> Self {
+    pub(crate) fn from_io(path: &str, cause: io::Error) -> Self {
         match cause.raw_os_error() {
             Some(code) => Self::new(path, Errno::from_raw(code)),
             None => Self::Io { path: path.to_owned(), cause },

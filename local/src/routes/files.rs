@@ -14,9 +14,9 @@ use crate::problem::{Issue, Problem};
 use crate::query::Query;
 
 /// What one call carries at most.
-const LARGEST_CONTENT: usize = 16 * 1024 * 1024;
+pub(crate) const LARGEST_CONTENT: usize = 16 * 1024 * 1024;
 
-const DEFAULT_MODE: i64 = 0o644;
+pub(crate) const DEFAULT_MODE: u32 = 0o644;
 
 pub(crate) async fn write(
     State(app): State<Arc<App>>,
@@ -24,13 +24,7 @@ pub(crate) async fn write(
     Json(body): Json<types::WriteFileRequest>,
 ) -> Result<Response, Problem> {
     let sandbox = app.find(&id)?;
-    let mode = match u32::try_from(body.mode.map_or(DEFAULT_MODE, i64::from)) {
-        Ok(mode @ 0..=0o7777) => mode,
-        _ => {
-            let issue = Issue::body("mode", "Input should be from 0 to 4095 (0o7777)");
-            return Err(Problem::invalid(vec![issue]));
-        }
-    };
+    let mode = mode(body.mode)?;
     let content = body.content.0;
     if content.len() > LARGEST_CONTENT {
         return Err(answer::too_large());
@@ -78,6 +72,16 @@ pub(crate) async fn remove(
     let path = query.require("path")?;
     sandbox.ready().await?.files().remove_file(path).await?;
     Ok(answer::empty())
+}
+
+pub(crate) fn mode(mode: Option<Integer>) -> Result<u32, Problem> {
+    match mode.map_or(Ok(DEFAULT_MODE), |mode| u32::try_from(i64::from(mode))) {
+        Ok(mode @ 0..=0o7777) => Ok(mode),
+        _ => {
+            let issue = Issue::body("mode", "Input should be from 0 to 4095 (0o7777)");
+            Err(Problem::invalid(vec![issue]))
+        }
+    }
 }
 
 fn entry(entry: Entry) -> types::FileEntry {

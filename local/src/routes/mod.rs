@@ -5,4 +5,6 @@ pub(crate) mod exec;
 pub(crate) mod faults;
 pub(crate) mod files;
 pub(crate) mod limits;
+pub(crate) mod paths;
+pub(crate) mod presigned;
 pub(crate) mod sandboxes;

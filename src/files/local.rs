@@ -1,0 +1,137 @@
+//! Files on this machine: read in chunks, and written whole or not at all.
+
+use std::error::Error as StdError;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use futures::Stream;
+
+use super::upload::CHUNK;
+use crate::error::{Error, ErrorKind};
+
+/// A regular file and its length.
+pub(super) async fn open(path: &Path) -> Result<(File, u64), Error> {
+    let owned = path.to_owned();
+    let opened = blocking(move || {
+        // Before it is opened: opening a FIFO would wait for a writer.
+        if !fs::metadata(&owned)?.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        let file = File::open(&owned)?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    });
+    opened.await.map_err(|error| failed("read", path, error))
+}
+
+pub(super) fn chunks(
+    file: File,
+) -> impl Stream<Item = Result<Bytes, Box<dyn StdError + Send + Sync>>> + Send {
+    futures::stream::try_unfold(file, |file| async move {
+        let read = blocking(move || {
+            let mut chunk = vec![0; CHUNK];
+            let count = (&file).read(&mut chunk)?;
+            chunk.truncate(count);
+            Ok((chunk, file))
+        });
+        let (chunk, file) = read.await?;
+        Ok((!chunk.is_empty()).then(|| (Bytes::from(chunk), file)))
+    })
+}
+
+/// A file that takes its name when it is whole; until then, and if that never comes, nothing of
+/// it is to be seen.
+#[derive(Debug)]
+pub(super) struct Partial {
+    file: Arc<File>,
+    temporary: PathBuf,
+    target: PathBuf,
+    waiting: Vec<Bytes>,
+    size: usize,
+    named: bool,
+}
+
+impl Partial {
+    pub(super) async fn create(target: &Path) -> Result<Self, Error> {
+        let owned = target.to_owned();
+        let created = blocking(move || Self::create_now(owned));
+        created.await.map_err(|error| failed("write", target, error))
+    }
+
+    fn create_now(target: PathBuf) -> io::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let existing = fs::metadata(&target).ok();
+        if existing.as_ref().is_some_and(fs::Metadata::is_dir) || target.file_name().is_none() {
+            return Err(io::Error::other("it is a directory; name the file in it"));
+        }
+        // In the same directory, and so on the same file system: a rename is all or nothing.
+        let nanos =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!(".orkestr-{}-{count}-{nanos}.part", std::process::id());
+        let temporary = target.with_file_name(name);
+        let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+        let partial = Self {
+            file: Arc::new(file),
+            temporary,
+            target,
+            waiting: Vec::new(),
+            size: 0,
+            named: false,
+        };
+        if let Some(existing) = existing {
+            partial.file.set_permissions(existing.permissions())?;
+        }
+        Ok(partial)
+    }
+
+    pub(super) async fn write(&mut self, chunk: Bytes) -> Result<(), Error> {
+        self.size += chunk.len();
+        self.waiting.push(chunk);
+        if self.size < CHUNK { Ok(()) } else { self.flush().await }
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        let (file, chunks) = (self.file.clone(), std::mem::take(&mut self.waiting));
+        self.size = 0;
+        let written =
+            blocking(move || chunks.iter().try_for_each(|chunk| (&*file).write_all(chunk)));
+        written.await.map_err(|error| failed("write", &self.target, error))
+    }
+
+    /// Gives it its name, in place of what had it.
+    pub(super) async fn finish(mut self) -> Result<(), Error> {
+        self.flush().await?;
+        let (from, to) = (self.temporary.clone(), self.target.clone());
+        blocking(move || fs::rename(from, to))
+            .await
+            .map_err(|error| failed("write", &self.target, error))?;
+        self.named = true;
+        Ok(())
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.named {
+            // If it was named in this very moment, it is gone from here.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+pub(super) fn failed(what: &str, path: &Path, error: io::Error) -> Error {
+    let message = format!("cannot {what} the local file `{}`: {error}", path.display());
+    Error::new(ErrorKind::Io, message).with_source(error)
+}
+
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
