@@ -13,7 +13,7 @@ use orkestr::Secret;
 use orkestr::api::SandboxStatus;
 
 use crate::problem::Problem;
-use crate::routes::{exec, files, sandboxes};
+use crate::routes::{commands, exec, files, sandboxes};
 use crate::sandbox::Sandbox;
 use crate::{answer, auth};
 
@@ -81,6 +81,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(&below("resume"), post(sandboxes::resume))
         .route(&below("timeout"), post(sandboxes::set_timeout))
         .route(&below("exec"), post(exec::exec))
+        .route(&below("commands"), post(commands::start).get(commands::list))
+        .route(&below("commands/{command}"), get(commands::get).delete(commands::kill))
+        .route(&below("commands/{command}/logs"), get(commands::logs))
         .route(&below("files"), post(files::write).get(files::read).merge(delete(files::remove)))
         .route_layer(from_fn_with_state(app.clone(), auth::require_key))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "Not Found") })

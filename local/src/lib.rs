@@ -32,7 +32,9 @@
 //!   is the host's `python3`; a missing interpreter fails as in a shell, with exit code 127.
 //! - A paused sandbox is frozen in memory. It does not age, and resuming starts its lifetime anew.
 //! - The network mode `restricted` lets nothing through.
-//! - Snapshots, volumes, previews, background commands, the code interpreter, webhooks, metrics
+//! - Of a background command's output the newest 64 MiB are kept; the commands are gone with their
+//!   sandbox.
+//! - Snapshots, volumes, previews, the code interpreter, webhooks, metrics
 //!   and presigned URLs are not there: their paths answer 404, their create options 422.
 
 #![allow(
@@ -43,12 +45,14 @@
 mod answer;
 mod app;
 mod auth;
+mod commands;
 mod create;
 mod id;
 /// Not part of the API: public for the tests that attack it.
 #[doc(hidden)]
 #[allow(clippy::exhaustive_structs, clippy::exhaustive_enums, reason = "used by this crate alone")]
 pub mod jail;
+mod log;
 mod problem;
 mod query;
 mod routes;

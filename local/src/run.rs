@@ -38,7 +38,7 @@ pub(crate) enum Output {
 }
 
 /// How a command ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Exited(i32),
     Killed(i32),
@@ -111,6 +111,30 @@ impl Run {
         Ok(End::TimedOut)
     }
 
+    /// As [`finish`](Self::finish) without a timeout. When `stop` comes, the command gets SIGTERM
+    /// and later SIGKILL; how it ends is its own affair.
+    pub(crate) async fn finish_unless(
+        mut self,
+        stop: impl Future<Output = ()>,
+        sink: &mut impl Sink,
+    ) -> Result<End, Problem> {
+        if let Some(exit) = self.pump(stop, sink).await {
+            return self.ended(exit, sink).await;
+        }
+        // Where this fails, there is no process left to signal.
+        drop(self.child.process.signal_group(libc::SIGTERM).await);
+        let before = self.pauses.borrow().paused_before;
+        let too_late = late(Instant::now() + GRACE, before, self.pauses.clone());
+        let exit = match self.pump(too_late, sink).await {
+            Some(exit) => exit,
+            None => {
+                drop(self.child.process.signal_group(libc::SIGKILL).await);
+                self.child.process.wait().await
+            }
+        };
+        self.ended(exit, sink).await
+    }
+
     /// Passes output on until the command exits; `None` if `late` comes first.
     async fn pump(
         &mut self,
@@ -133,7 +157,7 @@ impl Run {
                     Output::Stderr(bytes)
                 }
             };
-            if !output.is_empty() {
+            if output.len() > 0 {
                 tokio::select! {
                     () = sink.take(output) => {}
                     () = &mut late => return None,
@@ -168,9 +192,9 @@ impl Run {
 }
 
 impl Output {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn len(&self) -> usize {
         let (Self::Stdout(bytes) | Self::Stderr(bytes)) = self;
-        bytes.is_empty()
+        bytes.len()
     }
 }
 

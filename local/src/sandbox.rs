@@ -9,6 +9,7 @@ use orkestr::{Secret, Timestamp};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::commands::Commands;
 use crate::id;
 use crate::jail::{self, Jail};
 use crate::problem::Problem;
@@ -33,6 +34,7 @@ pub(crate) struct Facts {
 pub(crate) struct Sandbox {
     pub(crate) id: String,
     pub(crate) facts: Facts,
+    pub(crate) commands: Commands,
     preview_auth_token: Option<Secret>,
     created_at: Timestamp,
     jail: Jail,
@@ -66,6 +68,7 @@ impl Sandbox {
         let token = facts.preview_auth.then(|| Secret::new(id::new("pvt")));
         let sandbox = Arc::new(Self {
             id,
+            commands: Commands::default(),
             preview_auth_token: token,
             created_at: SystemTime::now().into(),
             jail,
@@ -187,6 +190,7 @@ impl Sandbox {
         if self.status() != SandboxStatus::Failed {
             self.set_status(SandboxStatus::Terminated);
         }
+        self.commands.clear();
         self.changed.send_modify(|_| ());
     }
 
@@ -233,6 +237,7 @@ async fn attend(sandbox: Arc<Sandbox>) {
                     tracing::warn!(sandbox = %sandbox.id, "the sandbox's first process has died");
                     sandbox.set_status(SandboxStatus::Failed);
                 }
+                sandbox.commands.clear();
                 return;
             }
             _ = changed.changed() => {}

@@ -1,12 +1,13 @@
 //! `POST /v1/sandboxes/{id}/exec`, buffered or as a stream of events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use orkestr::api::{Base64, Integer, types};
 use serde::Serialize;
 use serde_json::json;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::answer::{self, Json};
 use crate::app::App;
+use crate::commands::Ended;
 use crate::problem::Problem;
 use crate::run::{End, Output, Run, Sink};
 
@@ -32,9 +34,9 @@ pub(crate) async fn exec(
     let run = Run::start(&sandbox, &body).await?;
     // Tasks of their own: a command runs on when its client leaves.
     if body.stream == Some(true) {
-        let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
+        let (sender, mut receiver) = mpsc::channel(CHUNKS_AHEAD);
         tokio::spawn(stream(run, sender));
-        Ok(event_stream(receiver))
+        Ok(event_stream(futures::stream::poll_fn(move |cx| receiver.poll_recv(cx))))
     } else {
         tokio::spawn(buffered(run)).await.map_err(Problem::internal)?
     }
@@ -56,7 +58,7 @@ async fn buffered(run: Run) -> Result<Response, Problem> {
         stdout: Some(text(&output.stdout)),
         stderr: Some(text(&output.stderr)),
         exit_code,
-        duration_ms: Some(Integer(millis(started))),
+        duration_ms: Some(Integer(millis(started.elapsed()))),
         ..types::ExecResult::default()
     };
     Ok(answer::json(StatusCode::OK, &result))
@@ -114,13 +116,23 @@ async fn stream(run: Run, sender: mpsc::Sender<Bytes>) {
     let started = run.started();
     let late = run.timeout_message();
     let last = match run.finish(&mut events).await {
-        Ok(End::Exited(code)) => {
-            json!({"kind": "exec_exited", "code": code, "duration_ms": millis(started)})
-        }
+        Ok(End::Exited(code)) => exited(code, started.elapsed()),
         Ok(end) => error_event(&failure(&end, late)),
         Err(problem) => error_event(&problem),
     };
     events.send(&last).await;
+}
+
+/// How a background command ended, for those who follow it.
+pub(super) fn end_event(ended: &Ended) -> serde_json::Value {
+    match ended.end {
+        End::Exited(code) => exited(code, ended.after),
+        end => error_event(&failure(&end, String::new())),
+    }
+}
+
+fn exited(code: i32, after: Duration) -> serde_json::Value {
+    json!({"kind": "exec_exited", "code": code, "duration_ms": millis(after)})
 }
 
 fn error_event(problem: &Problem) -> serde_json::Value {
@@ -135,8 +147,8 @@ fn error_event(problem: &Problem) -> serde_json::Value {
     event
 }
 
-fn millis(started: tokio::time::Instant) -> i64 {
-    i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX)
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Without a client, what comes is read and dropped: a full pipe would stop the command.
@@ -145,35 +157,44 @@ struct Events(Option<mpsc::Sender<Bytes>>);
 impl Events {
     async fn send(&mut self, event: &impl Serialize) {
         let Some(sender) = &self.0 else { return };
-        let mut frame = b"data: ".to_vec();
-        if serde_json::to_writer(&mut frame, event).is_err() {
-            return;
-        }
-        frame.extend_from_slice(b"\n\n");
-        if sender.send(frame.into()).await.is_err() {
+        if sender.send(frame(event)).await.is_err() {
             self.0 = None;
         }
     }
 }
 
+/// An event as it stands in a stream.
+pub(super) fn frame(event: &impl Serialize) -> Bytes {
+    let mut frame = b"data: ".to_vec();
+    if let Err(error) = serde_json::to_writer(&mut frame, event) {
+        tracing::error!(%error, "an event cannot be written");
+        return Bytes::new();
+    }
+    frame.extend_from_slice(b"\n\n");
+    frame.into()
+}
+
 impl Sink for Events {
     async fn take(&mut self, output: Output) {
-        #[derive(Serialize)]
-        struct Chunk {
-            kind: &'static str,
-            stream: &'static str,
-            data: Base64,
-        }
-        let (stream, data) = match output {
-            Output::Stdout(bytes) => ("stdout", bytes.into()),
-            Output::Stderr(bytes) => ("stderr", bytes.into()),
-        };
-        self.send(&Chunk { kind: "exec_chunk", stream, data }).await;
+        self.send(&chunk(output)).await;
     }
 }
 
-fn event_stream(mut receiver: mpsc::Receiver<Bytes>) -> Response {
-    let frames = futures::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+pub(super) fn chunk(output: Output) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Chunk {
+        kind: &'static str,
+        stream: &'static str,
+        data: Base64,
+    }
+    let (stream, data) = match output {
+        Output::Stdout(bytes) => ("stdout", bytes.into()),
+        Output::Stderr(bytes) => ("stderr", bytes.into()),
+    };
+    Chunk { kind: "exec_chunk", stream, data }
+}
+
+pub(super) fn event_stream(frames: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     let body = Body::from_stream(frames.map(Ok::<_, std::convert::Infallible>));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
