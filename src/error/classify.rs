@@ -12,6 +12,10 @@ use super::{Error, ErrorKind, Inner};
 pub(crate) enum Scope {
     /// The sandbox itself, or exec in it.
     Sandbox,
+    /// A command of a sandbox: 404 is no proof that the sandbox is gone, and 409 speaks of it.
+    Command,
+    /// Anything else that has an id or a path of its own.
+    Resource,
     /// A path in a sandbox: 404 is no proof that the sandbox is gone.
     Files,
 }
@@ -84,7 +88,7 @@ pub(crate) fn known_code(code: &str) -> Option<ErrorKind> {
         | "lifetime_cap_reached" => ErrorKind::PlanLimit,
         "volume_in_use" => ErrorKind::Conflict,
         "sandbox_not_found" => ErrorKind::SandboxNotFound,
-        "file_not_found" => ErrorKind::NotFound,
+        "command_not_found" | "file_not_found" => ErrorKind::NotFound,
         "is_a_directory" => ErrorKind::IsADirectory,
         "not_a_directory" => ErrorKind::NotADirectory,
         _ => return None,
@@ -97,7 +101,8 @@ fn by_status(status: u16, scope: Scope, has_code: bool) -> ErrorKind {
         (403, Scope::Files) if has_code => ErrorKind::Api,
         (401 | 403, _) => ErrorKind::Auth,
         (404, Scope::Sandbox) => ErrorKind::SandboxNotFound,
-        (404, Scope::Files) => ErrorKind::NotFound,
+        (404, Scope::Files | Scope::Command | Scope::Resource) => ErrorKind::NotFound,
+        (409, Scope::Resource) => ErrorKind::Conflict,
         (409, _) => ErrorKind::SandboxNotReady,
         (429, _) => ErrorKind::RateLimit,
         _ => ErrorKind::Api,

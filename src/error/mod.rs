@@ -67,6 +67,8 @@ pub enum ErrorKind {
     Conflict,
     /// The command ran longer than its timeout and was ended. The sandbox runs on.
     ExecTimeout,
+    /// The caller stopped waiting for a background command. The command runs on.
+    WaitTimeout,
     /// The command was ended by a signal: [`Error::signal`].
     ExecKilled,
     /// Code in the sandbox tried to reach a host that the network policy blocks.
@@ -87,8 +89,8 @@ pub enum ErrorKind {
     /// The answer came whole but is not what the API describes, or not UTF-8 where text was
     /// asked for.
     Decode,
-    /// A sandbox that was to be terminated may still run: [`Error::sandbox_id`]. The source says
-    /// why terminating failed.
+    /// A sandbox that was to be terminated, or a command of it that was to be killed, may still
+    /// run: [`Error::sandbox_id`]. The source says why.
     Cleanup,
     /// Any other answer that means failure: look at [`Error::status`] and [`Error::code`].
     Api,
@@ -106,6 +108,7 @@ impl ErrorKind {
             Self::SandboxNotReady => "sandbox not ready",
             Self::Conflict => "conflict",
             Self::ExecTimeout => "command timed out",
+            Self::WaitTimeout => "command still running",
             Self::ExecKilled => "command killed",
             Self::NetworkPolicy => "blocked by the network policy",
             Self::FleetFull => "no capacity",
@@ -115,7 +118,7 @@ impl ErrorKind {
             Self::Connection => "connection failed",
             Self::InvalidInput => "invalid input",
             Self::Decode => "unreadable answer",
-            Self::Cleanup => "sandbox may still run",
+            Self::Cleanup => "cleanup failed",
             Self::Api => "request failed",
         }
     }

@@ -86,7 +86,7 @@ enum Code {
 /// # Errors
 ///
 /// What the server reports by an `error` event, or an event that is not what the API describes.
-pub(super) fn read(data: &str) -> Result<Option<ExecEvent>, Error> {
+pub(crate) fn read(data: &str) -> Result<Option<ExecEvent>, Error> {
     let frame: Frame = match serde_json::from_str(data) {
         Ok(frame) => frame,
         // A kind of the future may use a known member's name for something else.

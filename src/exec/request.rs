@@ -5,11 +5,13 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use progenitor_client::{ByteStream, ResponseValue};
 
 use super::{ExecResult, ExecStream};
 use crate::api::types;
 use crate::client::{Call, Safety};
 use crate::error::{Error, ErrorKind, Scope};
+use crate::sse::Body;
 use crate::wire::whole_seconds;
 use crate::{Sandbox, Secret};
 
@@ -139,19 +141,24 @@ impl ExecStreamRequest {
         let id = command.sandbox.id();
         let send = |api: crate::api::Client| async move { api.exec_command_stream(id, body).await };
         let answer = command.sandbox.client().call(command.call(true), send).await?;
-        let headers = answer.headers();
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let request_id = header("x-request-id").map(str::to_owned);
-        let content_type = header("content-type").unwrap_or("text/event-stream");
-        if !content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
-            let message =
-                format!("the server answered {content_type} where a stream was asked for");
-            return Err(Error::new(ErrorKind::Decode, message)
-                .with_status(Some(answer.status().as_u16()))
-                .with_request_id(request_id));
-        }
-        Ok(ExecStream::new(answer.into_inner_stream(), command.patience(), request_id))
+        let (body, request_id) = body_of(answer)?;
+        Ok(ExecStream::new(body, command.patience(), request_id))
     }
+}
+
+/// The body of an answer that is a stream of events, and the request's id.
+pub(crate) fn body_of(answer: ResponseValue<ByteStream>) -> Result<(Body, Option<String>), Error> {
+    let headers = answer.headers();
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let request_id = header("x-request-id").map(str::to_owned);
+    let content_type = header("content-type").unwrap_or("text/event-stream");
+    if !content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
+        let message = format!("the server answered {content_type} where a stream was asked for");
+        return Err(Error::new(ErrorKind::Decode, message)
+            .with_status(Some(answer.status().as_u16()))
+            .with_request_id(request_id));
+    }
+    Ok((answer.into_inner_stream(), request_id))
 }
 
 impl IntoFuture for ExecStreamRequest {
