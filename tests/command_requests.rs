@@ -112,7 +112,7 @@ async fn a_stream_that_is_none_and_one_that_ends_at_once_are_errors() {
     for (answer, kind) in [
         (html, ErrorKind::Decode),
         // Without retries: a server that gives up at once must not be asked for ever.
-        (quick, ErrorKind::ExecTimeout),
+        (quick, ErrorKind::Connection),
         (unknown, ErrorKind::Api),
         (Answer::events("data: nonsense\n\n"), ErrorKind::Decode),
         (Answer::events(": nothing\n\n"), ErrorKind::Connection),
@@ -123,6 +123,48 @@ async fn a_stream_that_is_none_and_one_that_ends_at_once_are_errors() {
         assert_eq!(error.kind(), kind, "{error}");
         assert_eq!(recorder.requests().len(), 3, "{error}");
     }
+}
+
+#[tokio::test]
+async fn breaks_in_a_row_are_bounded_and_output_counts_them_anew() {
+    let chunk = "data: {\"kind\": \"exec_chunk\", \"stream\": \"stderr\", \"data\": \"NA==\"}\n\n";
+    let nothing = || Answer::events(": nothing\n\n");
+    let quick = || Answer::events("data: {\"kind\": \"error\", \"code\": \"timed_out\"}\n\n");
+    let (recorder, sbx) = sandbox([
+        running(),
+        nothing(),
+        quick(),
+        Answer::events(chunk),
+        nothing(),
+        quick(),
+        nothing(),
+    ])
+    .await;
+    let policy = orkestr::RetryPolicy::transient().max_retries(2).initial_delay(Duration::ZERO);
+    let client = orkestr::Client::builder().api_key(support::KEY).transient_retry(policy);
+    let client = client.base_url(recorder.base_url()).build().expect("a client");
+    let handle = sbx.command(COMMAND).await.expect("found");
+    let mut stream = orkestr::Command::attach(&handle).client(&client).stream().expect("a stream");
+    let first = stream.try_next().await.expect("no error after two breaks");
+    assert_eq!(first, Some(CommandEvent::Stderr(b"4".to_vec())));
+    let error = stream.try_next().await.expect_err("the third break without output");
+    assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
+    assert_eq!(error.request_id(), Some("req_stream"));
+    assert!(stream.try_next().await.expect("ended").is_none());
+    assert_eq!(stream.cursor().offset, 1);
+    assert_eq!(recorder.requests().len(), 2 + 5);
+}
+
+#[tokio::test]
+async fn only_an_end_ends_the_wait() {
+    let future = command("x-paused", Value::Null);
+    let (recorder, sbx) =
+        sandbox([running(), future, running(), command("x-ended", json!(3))]).await;
+    let handle = sbx.command(COMMAND).await.expect("found");
+    let exit = handle.wait().timeout(Duration::from_secs(60)).await.expect("an end");
+    assert_eq!((exit.status.as_str(), exit.exit_code), ("x-ended", Some(3)));
+    handle.wait().await.expect("known by now");
+    assert_eq!(recorder.requests().len(), 5);
 }
 
 #[tokio::test]

@@ -4,11 +4,12 @@
 #[allow(dead_code, unreachable_pub, reason = "shared by test binaries")]
 mod proxy;
 
+use std::future::IntoFuture as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command as Process, Stdio};
 use std::time::Duration;
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use orkestr::{
     Client, Command, CommandCursor, CommandEvent, CommandStatus, CommandStream, Error, ErrorKind,
     RetryPolicy, Sandbox,
@@ -377,6 +378,20 @@ async fn kill_on_drop_kills_with_the_last_handle_and_the_last_stream() {
     assert_eq!(left.status(), CommandStatus::Running, "by default a command outlives its handle");
     go(&sbx).await;
     assert!(left.wait().await.expect("it ends").success());
+}
+
+#[tokio::test]
+async fn kill_on_drop_holds_for_a_spawn_whose_caller_left() {
+    let (_server, sbx) = start().await;
+    let spawn = sbx.spawn("exec sleep 1000").kill_on_drop(true).into_future();
+    assert!(spawn.now_or_never().is_none(), "no request is answered at once");
+    let command = loop {
+        if let Some(command) = sbx.commands().await.expect("listed").pop() {
+            break command;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(command.wait().await.expect("it ends").status, CommandStatus::Killed);
 }
 
 #[tokio::test]

@@ -103,7 +103,8 @@ impl Command {
 
     /// Waits until the command has ended. Await the request; [`WaitCommand::timeout`] limits it.
     ///
-    /// It asks for the state, first every 50 ms and later every 2 s, and transfers no output.
+    /// It asks for the state, first every 50 ms and later every 2 s, and transfers no output. A
+    /// status that this version does not know is no end unless it comes with an exit code.
     ///
     /// # Errors
     ///

@@ -38,10 +38,11 @@ impl From<types::Command> for CommandInfo {
 }
 
 impl CommandInfo {
-    /// How it ended, once it has: an exit code says so whatever the status is called.
+    /// How it ended, once it has. A status of the future may be one of waiting as well as of
+    /// having ended: it is taken for an end only if it comes with an exit code.
     pub(super) fn exit(&self) -> Option<CommandExit> {
-        let is_running = self.status == CommandStatus::Running && self.exit_code.is_none();
-        (!is_running)
+        let has_ended = matches!(self.status, CommandStatus::Exited | CommandStatus::Killed);
+        (has_ended || self.exit_code.is_some())
             .then(|| CommandExit { status: self.status.clone(), exit_code: self.exit_code })
     }
 }

@@ -144,7 +144,9 @@ impl CommandStream {
             self.failing_since = None;
             return Ok(State::Start);
         }
-        self.retry(connection, error)
+        // It speaks of following: the command has no timeout that it could have run into.
+        let message = "the server stops following before there is any output";
+        self.retry(connection, Error::new(ErrorKind::Connection, message).with_source(error))
     }
 
     /// The connection broke.
