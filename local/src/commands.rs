@@ -34,7 +34,7 @@ pub(crate) struct Commands(Mutex<BTreeMap<String, Arc<Command>>>);
 pub(crate) struct Command {
     pub(crate) id: String,
     pub(crate) pid: i32,
-    pub(crate) log: Log,
+    pub(crate) log: Arc<Log>,
     line: String,
     started_at: Timestamp,
     started: Instant,
@@ -106,7 +106,7 @@ impl Command {
         let command = Arc::new(Self {
             id: id::new("cmd"),
             pid: run.pid(),
-            log: Log::new(MOST_OUTPUT),
+            log: Arc::new(Log::new(MOST_OUTPUT)),
             line: request.command,
             started_at: SystemTime::now().into(),
             started: run.started(),
@@ -166,6 +166,6 @@ struct Appending<'a>(&'a Log);
 
 impl Sink for Appending<'_> {
     async fn take(&mut self, output: Output) {
-        self.0.append(&output);
+        self.0.append(&output).await;
     }
 }

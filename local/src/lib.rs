@@ -32,8 +32,9 @@
 //!   is the host's `python3`; a missing interpreter fails as in a shell, with exit code 127.
 //! - A paused sandbox is frozen in memory. It does not age, and resuming starts its lifetime anew.
 //! - The network mode `restricted` lets nothing through.
-//! - Of a background command's output the newest 64 MiB are kept; the commands are gone with their
-//!   sandbox.
+//! - Of a background command's output the newest 64 MiB are kept. A command that writes faster than
+//!   a follower reads waits for it; one that stalls for 5 s loses its place. The commands are gone
+//!   with their sandbox.
 //! - Snapshots, volumes, previews, the code interpreter, webhooks, metrics
 //!   and presigned URLs are not there: their paths answer 404, their create options 422.
 

@@ -9,14 +9,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use orkestr::api::{Integer, SandboxStatus, types};
 use serde_json::json;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::exec::{chunk, end_event, event_stream, frame};
 use crate::answer::{self, Json};
 use crate::app::App;
 use crate::commands::Command;
-use crate::log::Found;
+use crate::log::{Found, Reader};
 use crate::problem::{Issue, Problem};
 use crate::query::Query;
 use crate::sandbox::Sandbox;
@@ -136,9 +135,8 @@ fn number(
 /// One client that follows one command.
 struct Follow {
     command: Arc<Command>,
-    offset: u64,
+    output: Reader,
     deadline: Option<Instant>,
-    growth: watch::Receiver<()>,
     state: Stage,
 }
 
@@ -150,12 +148,12 @@ enum Stage {
 
 impl Follow {
     fn new(command: Arc<Command>, offset: u64, limit: Option<Duration>) -> Self {
-        let growth = command.log.growth();
+        let output = command.log.reader(offset);
         let deadline = limit.map(|limit| Instant::now() + limit);
-        Self { command, offset, deadline, growth, state: Stage::Start }
+        Self { command, output, deadline, state: Stage::Start }
     }
 
-    /// Made when they are asked for: a slow client holds nothing back and costs no memory.
+    /// Made when they are asked for: a slow client costs no memory.
     fn frames(self) -> impl futures::Stream<Item = Bytes> + Send + 'static {
         futures::stream::unfold(self, |mut follow| async move {
             let frame = follow.next().await?;
@@ -174,17 +172,13 @@ impl Follow {
             Stage::Done => return None,
         }
         loop {
-            self.growth.mark_unchanged();
-            match self.command.log.at(self.offset) {
-                Found::Output(output) => {
-                    self.offset += output.len() as u64;
-                    return Some(frame(&chunk(output)));
-                }
+            match self.output.next() {
+                Found::Output(output) => return Some(frame(&chunk(output))),
                 Found::Gone { start } => {
                     let message = format!(
                         "The output from byte {} on is no longer kept; what is kept begins at \
                          byte {start}",
-                        self.offset
+                        self.output.offset()
                     );
                     return Some(self.last(&json!({
                         "kind": "error", "code": "output_truncated", "message": message,
@@ -197,7 +191,7 @@ impl Follow {
                 Found::NotYet => {}
             }
             tokio::select! {
-                _ = self.growth.changed() => {}
+                () = self.output.grown() => {}
                 () = until(self.deadline) => {
                     return Some(self.last(&json!({
                         "kind": "error",
