@@ -266,6 +266,26 @@ async fn output_that_is_no_longer_kept_is_an_error_and_never_a_gap() {
 }
 
 #[tokio::test]
+async fn a_follower_gets_more_than_is_kept() {
+    const SIZE: usize = 80_000_000;
+    let (_server, sbx) = start().await;
+    let command = format!("echo ready; {UNTIL_GO}; yes 0123456 | head -c {SIZE}");
+    let command = sbx.spawn(command).await.expect("spawned");
+    let mut stream = command.stream(0);
+    read_until(&mut stream, "ready\n").await;
+    go(&sbx).await;
+    let mut at = 0;
+    while let Some(event) = stream.try_next().await.expect("nothing is lost") {
+        if let CommandEvent::Stdout(bytes) = event {
+            let wanted = b"0123456\n".repeat(bytes.len() / 8 + 2);
+            assert!(bytes == wanted[at % 8..][..bytes.len()], "in {at}..");
+            at += bytes.len();
+        }
+    }
+    assert_eq!(at, SIZE);
+}
+
+#[tokio::test]
 async fn a_stream_goes_on_after_a_cut_in_the_middle() {
     let (server, sbx) = start().await;
     let proxy = Proxy::start(server.address(), []).await;
@@ -323,8 +343,13 @@ async fn a_stream_goes_on_after_the_servers_time_limit() {
         }
         go(&sbx).await;
     };
-    let (read, ()) = tokio::join!(all(stream), later);
-    assert_eq!(read.expect("whole").stdout, b"one\ntwo\n");
+    let read = all(stream);
+    tokio::pin!(read);
+    tokio::select! {
+        read = &mut read => panic!("the stream ended before the command: {read:?}"),
+        () = later => {}
+    }
+    assert_eq!(read.await.expect("whole").stdout, b"one\ntwo\n");
 }
 
 /// One command that has ended, and what it wrote.

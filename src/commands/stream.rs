@@ -21,7 +21,8 @@ use crate::wire::{Integer, whole_seconds};
 const FOLLOW: Duration = Duration::from_secs(300);
 
 /// A connection that brought nothing and lasted less counts as failed.
-const WORTHWHILE: Duration = Duration::from_secs(1);
+/// It is below the shortest limit that can be asked for, which is 1 s by the server's clock.
+const WORTHWHILE: Duration = Duration::from_millis(500);
 
 /// A connection that lasted this long did not fail, though it brought nothing: the command was
 /// quiet, and something on the way does not like that.
@@ -216,11 +217,12 @@ async fn connect(
         api.get_command_logs_stream(sandbox, command, Some(true), Some(offset), Some(seconds)).await
     };
     let call = Call { streams: true, ..on_command(client, Safety::Repeatable) };
+    let since = rt::Instant::now();
     let answer = client.call(call, send).await?;
     let idle = follow.saturating_add(client.exec_grace());
     let (body, request_id) = body_of(answer)?;
     let events = Events::new(body, idle);
-    Ok(Connection { events, request_id, since: rt::Instant::now(), fruitful: false })
+    Ok(Connection { events, request_id, since, fruitful: false })
 }
 
 impl Stream for CommandStream {
