@@ -36,6 +36,28 @@ async fn main() -> Result<(), Box<dyn Error>> {
         sbx.expires_at()
     );
 
+    // Whatever becomes of the tour, the sandbox does not outlive it.
+    let outcome = tour(sbx.clone()).await;
+    sbx.terminate().await?;
+    println!("terminated {}", sbx.id());
+    outcome?;
+
+    println!("\n# A sandbox for one scope");
+    let sum = Sandbox::with_temp("python-3.12", |sbx| async move {
+        Ok::<_, orkestr::Error>(sbx.exec("echo $((2 + 2))").await?.stdout)
+    })
+    .await?;
+    println!("2 + 2 = {}", sum.trim());
+
+    println!("\n# A wrong key");
+    match Sandbox::list().api_key("ork_wrong").await {
+        Err(error) if error.kind() == ErrorKind::Auth => println!("{error}"),
+        other => return Err(format!("expected an auth error, got {other:?}").into()),
+    }
+    Ok(())
+}
+
+async fn tour(sbx: Sandbox) -> Result<(), Box<dyn Error>> {
     println!("\n# Write and read files");
     let files = sbx.files();
     files.write("/workspace/main.py", SCRIPT).await?;
@@ -91,20 +113,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
         sbx.refresh().await?;
         sbx.status()
     });
-    sbx.terminate().await?;
-    println!("terminated {}", sbx.id());
-
-    println!("\n# A sandbox for one scope");
-    let sum = Sandbox::with_temp("python-3.12", |sbx| async move {
-        Ok::<_, orkestr::Error>(sbx.exec("echo $((2 + 2))").await?.stdout)
-    })
-    .await?;
-    println!("2 + 2 = {}", sum.trim());
-
-    println!("\n# A wrong key");
-    match Sandbox::list().api_key("ork_wrong").await {
-        Err(error) if error.kind() == ErrorKind::Auth => println!("{error}"),
-        other => return Err(format!("expected an auth error, got {other:?}").into()),
-    }
     Ok(())
 }

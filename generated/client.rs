@@ -477,11 +477,23 @@ pub mod types {
     ///What a command has left. No source names a limit on the output.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct ExecResult {
+        ///The reason of a failure, such as `exec_timeout`; absent for a result (guess).
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub code: ::std::option::Option<::std::string::String>,
+        ///The failure in words, as errors have it; absent for a result (guess).
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub detail: ::std::option::Option<::std::string::String>,
         ///How long it ran, in milliseconds (JS reference).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub duration_ms: ::std::option::Option<crate::wire::Integer>,
         ///The code that it exited with; any value is a result (JS reference).
         pub exit_code: i32,
+        ///The failure in words; absent for a result (guess).
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub message: ::std::option::Option<::std::string::String>,
+        ///The signal that ended the command, with `exec_killed` (guess).
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub signal: ::std::option::Option<i32>,
         ///The standard error as text (JS reference).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub stderr: ::std::option::Option<::std::string::String>,

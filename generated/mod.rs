@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:2f031f0c3b9810c0
+// openapi.yaml fnv1a64:096c1ba01df38878
 
 //! The raw layer, generated from the contract.
 

@@ -45,10 +45,10 @@
 //!
 //! Sandboxes that are to end with a scope do: [`Sandbox::with_temp`] and [`SandboxGuard`]
 //! terminate on return, error, panic and cancellation, and a create whose caller left is undone.
-//! Where terminating fails, its id is in an [`ErrorKind::Cleanup`] error.
+//! Where that fails, an [`ErrorKind::Cleanup`] error says so, with the sandbox's id if it is known.
 //!
-//! Keys, tokens and the values of variables are [`Secret`]s: they appear in no `Debug`, `Display`,
-//! log line or error.
+//! Keys, tokens and the values of variables are [`Secret`]s: no `Debug`, `Display` or log line
+//! shows them, and where a server repeats the key in a failure, it is taken out.
 //!
 //! # Layers
 //!
@@ -110,8 +110,8 @@ pub use api::{
     CommandStatus, NetworkMode, OnTimeout, OutputStream, SandboxSize, SandboxStatus, Template,
 };
 pub use client::{
-    ApiRequest, ApiResponse, CallContext, Client, ClientBuilder, DEFAULT_BASE_URL, RetryPolicy,
-    default_client, set_default_client,
+    ApiRequest, ApiResponse, Client, ClientBuilder, DEFAULT_BASE_URL, RetryPolicy, default_client,
+    set_default_client,
 };
 pub use commands::{
     AttachCommand, Command, CommandCursor, CommandEvent, CommandExit, CommandInfo, CommandLogs,

@@ -56,7 +56,8 @@ macro_rules! open_enum {
         }
 
         impl Default for $name {
-            /// The first value that the contract names.
+            /// The first value that the contract names: for literals of the raw layer's types, not
+            /// a default of the API.
             fn default() -> Self {
                 Self::from(Self::KNOWN[0])
             }
@@ -73,6 +74,12 @@ macro_rules! open_enum {
 
         impl From<String> for $name {
             fn from(text: String) -> Self {
+                Self::from(text.as_str())
+            }
+        }
+
+        impl From<&String> for $name {
+            fn from(text: &String) -> Self {
                 Self::from(text.as_str())
             }
         }

@@ -8,6 +8,13 @@ use crate::error::ErrorKind;
 
 pub(crate) use tokio::time::Instant;
 
+pub(crate) use tokio::runtime::Id as RuntimeId;
+
+/// The runtime that this runs on.
+pub(crate) fn current() -> Option<RuntimeId> {
+    tokio::runtime::Handle::try_current().ok().map(|handle| handle.id())
+}
+
 /// The date, where the target has a clock.
 pub(crate) fn wall_clock() -> Option<chrono::DateTime<chrono::Utc>> {
     #[cfg(target_arch = "wasm32")]
@@ -20,13 +27,9 @@ pub(crate) fn sleep(duration: Duration) -> tokio::time::Sleep {
     tokio::time::sleep(duration)
 }
 
-/// `future`'s output, or `late` if the limit passes first.
-pub(crate) async fn or_late<T, E>(
-    limit: Duration,
-    future: impl Future<Output = Result<T, E>>,
-    late: E,
-) -> Result<T, E> {
-    tokio::time::timeout(limit, future).await.unwrap_or(Err(late))
+/// `future`'s output, unless the limit passes first.
+pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(limit, future).await.ok()
 }
 
 pub(crate) fn no_answer(limit: Duration) -> Error {

@@ -26,6 +26,8 @@ pub(crate) type Body = Pin<Box<dyn Stream<Item = Result<Bytes, reqwest::Error>> 
 pub(crate) struct Events {
     inner: SseByteStream<Limited>,
     unframed: Arc<AtomicUsize>,
+    /// What `unframed` was when the body was last found silent.
+    heard: usize,
     idle: Idle,
     done: bool,
 }
@@ -35,7 +37,8 @@ impl Events {
     pub(crate) fn new(body: Body, idle: Duration) -> Self {
         let unframed = Arc::<AtomicUsize>::default();
         let limited = Limited { body, unframed: unframed.clone() };
-        Self { inner: SseByteStream::new(limited), unframed, idle: Idle::new(idle), done: false }
+        let inner = SseByteStream::new(limited);
+        Self { inner, unframed, heard: 0, idle: Idle::new(idle), done: false }
     }
 
     pub(crate) fn poll_data(
@@ -49,6 +52,11 @@ impl Events {
             let next = match Pin::new(&mut self.inner).poll_next(cx) {
                 Poll::Ready(next) => next,
                 Poll::Pending => {
+                    // Half an event and a comment are signs of life too.
+                    let heard = self.unframed.load(Ordering::Relaxed);
+                    if std::mem::replace(&mut self.heard, heard) != heard {
+                        self.idle.disarm();
+                    }
                     ready!(self.idle.poll_elapsed(cx));
                     self.done = true;
                     return Poll::Ready(Some(Err(self.idle.error())));
@@ -79,7 +87,12 @@ impl Events {
     /// Reads what is already here of a stream that has said its last word, and waits for nothing:
     /// a body read to its end frees the connection for the next call.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
-        while let Poll::Ready(Some(Ok(_))) = Pin::new(&mut self.inner).poll_next(cx) {}
+        const ENOUGH: usize = 16;
+        for _ in 0..ENOUGH {
+            if !matches!(Pin::new(&mut self.inner).poll_next(cx), Poll::Ready(Some(Ok(_)))) {
+                break;
+            }
+        }
         self.done = true;
     }
 }

@@ -51,6 +51,12 @@ impl FromStr for Timestamp {
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {
             return Ok(Self(time.to_utc()));
         }
+        // Offsets as some databases write them: `+00`, `+0000`.
+        for format in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z"] {
+            if let Ok(time) = DateTime::parse_from_str(text, format) {
+                return Ok(Self(time.to_utc()));
+            }
+        }
         ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
             .iter()
             .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
@@ -120,6 +126,9 @@ mod tests {
             "2026-01-31T09:30:00.250000+00:00",
             "2026-01-31T10:30:00.25+01:00",
             "2026-01-31T09:30:00.250",
+            "2026-01-31T09:30:00.25+0000",
+            "2026-01-31 10:30:00.25+01",
+            "2026-01-31 10:30:00.25+01:00",
             "2026-01-31 09:30:00.25",
         ] {
             let parsed: Timestamp = text.parse().expect(text);

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -198,6 +199,77 @@ async fn other_failures_are_not_repeated() {
         assert_eq!(got.expect_err("a failure").status(), Some(status));
         assert_eq!(recorder.requests().len(), 1, "{status}");
     }
+}
+
+#[tokio::test]
+async fn a_buffered_answer_with_a_known_code_is_its_error() {
+    let body = json!({"stdout": "part", "stderr": "", "exit_code": -1, "code": "exec_timeout",
+        "message": "too late"});
+    let (_recorder, sbx) = sandbox([Answer::json(200, &body)]).await;
+    let error = sbx.exec("true").await.expect_err("a code decides");
+    assert_eq!((error.kind(), error.message()), (ErrorKind::ExecTimeout, "too late"));
+    assert_eq!((error.status(), error.request_id()), (Some(200), Some("req_test")));
+
+    let (_recorder, sbx) = sandbox([Answer::json(200, &body)]).await;
+    let error = sbx.exec_stream("true").await.expect_err("no stream");
+    assert_eq!((error.kind(), error.request_id()), (ErrorKind::ExecTimeout, Some("req_test")));
+}
+
+#[tokio::test]
+async fn a_key_that_the_server_repeats_is_shown_nowhere() {
+    // As read from a file, with its line end.
+    let key = "ork_secret_key\n";
+    let body = json!({"detail": "bad key ork_secret_key", "code": "for_ork_secret_key"});
+    let event = "data: {\"kind\": \"error\", \"message\": \"no ork_secret_key\"}\n\n";
+    let get = Answer::json(200, &sandbox_json(ID));
+    let recorder = Recorder::start([get, failure(401, &body), Answer::events(event)]).await;
+    let client = Client::builder().api_key(key).base_url(recorder.base_url()).build();
+    let sbx = Sandbox::get(ID).client(&client.expect("a valid client")).await.expect("a sandbox");
+    let mut shown = format!("{:?}", sbx.exec("true").await.expect_err("a failure"));
+    let stream = sbx.exec_stream("true").await.expect("a stream");
+    shown += &format!("{:?}", stream.wait_with_output().await.expect_err("a failure"));
+    assert!(shown.contains("***") && !shown.contains("ork_secret_key"), "{shown}");
+}
+
+#[tokio::test]
+async fn an_unreadable_answer_to_create_leaves_no_sandbox() {
+    let mut body = sandbox_json(ID);
+    body["region"] = json!(null);
+    let recorder = Recorder::start([Answer::json(201, &body), Answer::empty(204)]).await;
+    let create = Sandbox::create("node-22").client(&recorder.client());
+    let error = create.await.expect_err("no region");
+    assert_eq!((error.kind(), error.sandbox_id()), (ErrorKind::Decode, Some(ID)));
+    let last = recorder.request();
+    assert_eq!(
+        (&last["method"], &last["path"]),
+        (&json!("DELETE"), &json!(format!("/v1/sandboxes/{ID}")))
+    );
+
+    let recorder = Recorder::start([Answer::json(201, &body), Answer::empty(500)]).await;
+    let error = Sandbox::create("node-22").client(&recorder.client()).await.expect_err("no region");
+    assert_eq!((error.kind(), error.sandbox_id()), (ErrorKind::Cleanup, Some(ID)));
+}
+
+#[tokio::test]
+async fn a_sandbox_that_is_gone_is_terminated() {
+    let (_recorder, sbx) = sandbox([failure(404, &json!({"detail": "gone"}))]).await;
+    sbx.terminate().await.expect("there is nothing left to end");
+}
+
+#[tokio::test]
+async fn a_caller_who_left_is_not_retried_for() {
+    let recorder = Recorder::start([fleet_full().header("retry-after", "1")]).await;
+    let create = Sandbox::create("node-22").client(&eager(&recorder));
+    let mut create = Box::pin(create.into_future());
+    while recorder.requests().is_empty() {
+        tokio::select! {
+            _ = &mut create => panic!("it waits for a second"),
+            () = tokio::time::sleep(Duration::from_millis(5)) => {}
+        }
+    }
+    drop(create);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(recorder.requests().len(), 1);
 }
 
 #[tokio::test]

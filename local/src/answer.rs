@@ -1,10 +1,10 @@
 //! Answers and requests in JSON.
 
-use axum::body::{Body, Bytes};
-use axum::extract::rejection::BytesRejection;
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use futures::StreamExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -12,7 +12,11 @@ use serde_json::Value;
 use crate::problem::{Issue, Problem};
 
 /// The largest body: 16 MiB of content as base64, and room for what stands around it.
-pub(crate) const LARGEST_BODY: usize = 24 * 1024 * 1024;
+const LARGEST_BODY: usize = 24 * 1024 * 1024;
+
+/// Of a larger body so much is read and dropped, so that the client is done with sending and reads
+/// the answer in place of a broken connection.
+const LARGEST_REFUSED: usize = 256 * 1024 * 1024;
 
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let (status, body) = match serde_json::to_vec(value) {
@@ -42,19 +46,28 @@ pub(crate) struct Json<T>(pub(crate) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let body = Bytes::from_request(request, state).await.map_err(too_large)?;
-        read(&body).map(Self)
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let mut chunks = request.into_body().into_data_stream();
+        let (mut body, mut length) = (Vec::new(), 0);
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| {
+                Problem::new(StatusCode::BAD_REQUEST, "The request's body cannot be read")
+            })?;
+            length += chunk.len();
+            if length <= LARGEST_BODY {
+                body.extend_from_slice(&chunk);
+            } else if length > LARGEST_REFUSED {
+                break;
+            }
+        }
+        if length > LARGEST_BODY { Err(too_large()) } else { read(&body).map(Self) }
     }
 }
 
-fn too_large(rejection: BytesRejection) -> Problem {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = "One call carries at most 16 MiB of content; use a presigned URL for more";
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).with_code("content_too_large")
-    } else {
-        Problem::new(StatusCode::BAD_REQUEST, "The request's body cannot be read")
-    }
+/// More content than one call carries.
+pub(crate) fn too_large() -> Problem {
+    let detail = "One call carries at most 16 MiB of content; use a presigned URL for more";
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).with_code("content_too_large")
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {

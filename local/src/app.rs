@@ -1,21 +1,23 @@
 //! The state of a server, and the table of its routes.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, post};
 use orkestr::Secret;
 use orkestr::api::SandboxStatus;
 
+use crate::auth;
+use crate::clock::Clock;
 use crate::problem::Problem;
-use crate::routes::{commands, exec, files, sandboxes};
+use crate::routes::{clock, commands, exec, files, sandboxes};
 use crate::sandbox::Sandbox;
-use crate::{answer, auth};
 
 /// How many sandboxes that have ended are still listed.
 const ENDED_KEPT: usize = 1000;
@@ -24,18 +26,23 @@ const ENDED_KEPT: usize = 1000;
 pub(crate) struct Config {
     pub(crate) api_key: Secret,
     pub(crate) read_only_paths: Vec<PathBuf>,
+    pub(crate) disk_mb: u64,
+    pub(crate) transition: Duration,
+    /// Hosts that the proxy of `restricted` finds elsewhere.
+    pub(crate) upstreams: BTreeMap<String, SocketAddr>,
 }
 
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) config: Config,
+    pub(crate) clock: Clock,
     // By id, and ids sort by their time.
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
 }
 
 impl App {
     pub(crate) fn new(config: Config) -> Arc<Self> {
-        Arc::new(Self { config, sandboxes: Mutex::default() })
+        Arc::new(Self { config, clock: Clock::new(), sandboxes: Mutex::default() })
     }
 
     pub(crate) fn insert(&self, sandbox: Arc<Sandbox>) {
@@ -65,6 +72,18 @@ impl App {
         sandboxes.values().rev().cloned().collect()
     }
 
+    /// For one whose create failed.
+    pub(crate) fn remove(&self, id: &str) {
+        let mut sandboxes = self.sandboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        sandboxes.remove(id);
+    }
+
+    /// Moves the clock, and waits until every sandbox whose lifetime is over has ended or paused.
+    pub(crate) async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        futures::future::join_all(self.all().iter().map(|sandbox| sandbox.settled())).await;
+    }
+
     /// Ends every sandbox and waits until nothing of them is left.
     pub(crate) async fn terminate_all(&self) {
         futures::future::join_all(self.all().iter().map(|sandbox| sandbox.terminate())).await;
@@ -85,12 +104,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(&below("commands/{command}"), get(commands::get).delete(commands::kill))
         .route(&below("commands/{command}/logs"), get(commands::logs))
         .route(&below("files"), post(files::write).get(files::read).merge(delete(files::remove)))
+        .route("/local/clock", post(clock::advance))
         .route_layer(from_fn_with_state(app.clone(), auth::require_key))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "Not Found") })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
         })
-        .layer(DefaultBodyLimit::max(answer::LARGEST_BODY))
         .layer(from_fn(auth::identify))
         .with_state(app)
 }

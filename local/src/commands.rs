@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use orkestr::Timestamp;
 use orkestr::api::{CommandStatus, Integer, types};
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 
 use crate::id;
 use crate::log::Log;
@@ -37,7 +36,6 @@ pub(crate) struct Command {
     pub(crate) log: Arc<Log>,
     line: String,
     started_at: Timestamp,
-    started: Instant,
     kill: Notify,
     ended: watch::Sender<Option<Ended>>,
 }
@@ -93,7 +91,7 @@ impl Commands {
 impl Command {
     /// Starts a command, which then runs apart from every client.
     pub(crate) async fn start(
-        sandbox: &Sandbox,
+        sandbox: &Arc<Sandbox>,
         body: types::StartCommandRequest,
     ) -> Result<Arc<Self>, Problem> {
         let request = types::ExecRequest {
@@ -108,8 +106,7 @@ impl Command {
             pid: run.pid(),
             log: Arc::new(Log::new(MOST_OUTPUT)),
             line: request.command,
-            started_at: SystemTime::now().into(),
-            started: run.started(),
+            started_at: sandbox.clock.time().into(),
             kill: Notify::new(),
             ended: watch::Sender::new(None),
         });
@@ -123,7 +120,9 @@ impl Command {
         let (status, exit_code) = match self.ended().map(|ended| ended.end) {
             None => (CommandStatus::Running, None),
             Some(End::Exited(code)) => (CommandStatus::Exited, Some(code)),
-            Some(End::Killed(_) | End::TimedOut | End::Gone) => (CommandStatus::Killed, None),
+            Some(End::Killed(_) | End::OutOfMemory | End::TimedOut | End::Gone) => {
+                (CommandStatus::Killed, None)
+            }
         };
         types::Command {
             id: self.id.clone(),
@@ -150,6 +149,7 @@ impl Command {
 }
 
 async fn attend(command: Arc<Command>, run: Run) {
+    let elapsed = run.stopwatch();
     let mut log = Appending(&command.log);
     let end = run.finish_unless(command.kill.notified(), &mut log).await;
     let end = end.unwrap_or_else(|problem| {
@@ -158,14 +158,18 @@ async fn attend(command: Arc<Command>, run: Run) {
     });
     // First the end, then that there is no more output: a follower that finds the log closed
     // knows how the command ended.
-    command.ended.send_replace(Some(Ended { end, after: command.started.elapsed() }));
+    command.ended.send_replace(Some(Ended { end, after: elapsed() }));
     command.log.close();
 }
 
 struct Appending<'a>(&'a Log);
 
 impl Sink for Appending<'_> {
-    async fn take(&mut self, output: Output) {
-        self.0.append(&output).await;
+    async fn room(&mut self) {
+        self.0.room().await;
+    }
+
+    fn take(&mut self, output: Output) {
+        self.0.append(&output);
     }
 }

@@ -6,6 +6,7 @@ use orkestr::api::types::CreateSandboxRequest;
 use orkestr::api::{NetworkMode, OnTimeout, SandboxSize, Template};
 
 use crate::app::Config;
+use crate::egress;
 use crate::jail;
 use crate::problem::{Issue, Problem};
 use crate::sandbox::Facts;
@@ -47,6 +48,11 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
     }
     if body.allow_domains.is_some() && body.network != Some(NetworkMode::Restricted) {
         refuse("allow_domains", "Only with the network mode 'restricted'".into());
+    }
+    for (index, domain) in body.allow_domains.iter().flatten().enumerate() {
+        if let Err(message) = egress::check_domain(domain) {
+            refuse(&format!("allow_domains.{index}"), message);
+        }
     }
     if body.cpu.is_some_and(|cpu| !CPUS.contains(&cpu)) {
         refuse("cpu", format!("Input should be from {} to {}", CPUS.start(), CPUS.end()));
@@ -90,6 +96,7 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
     Ok(Facts {
         template: body.template.unwrap_or_default(),
         network: body.network.unwrap_or(NetworkMode::Off),
+        allow_domains: body.allow_domains,
         cpu: body.cpu.unwrap_or(cpu),
         memory_mb: body.memory_mb.map_or(memory_mb, i64::from),
         region: body.region.unwrap_or_else(|| "local".to_owned()),
@@ -121,15 +128,27 @@ pub(crate) fn lifetime(seconds: i64) -> Result<u64, Issue> {
     })
 }
 
+/// What the proxy of a sandbox lets through; `None` where it has no proxy.
+pub(crate) fn policy(facts: &Facts, config: &Config) -> Option<egress::Policy> {
+    let domains = facts.allow_domains.as_deref();
+    let policy = || egress::Policy::new(domains, &config.upstreams);
+    (facts.network == NetworkMode::Restricted).then(policy)
+}
+
 pub(crate) fn spec(facts: &Facts, config: &Config) -> jail::Spec {
     let memory_bytes = u64::try_from(facts.memory_mb).unwrap_or(0) << 20;
     jail::Spec {
-        // Restricted has no route out at all here: there is no proxy that could let some through.
         network: match facts.network {
             NetworkMode::Open => jail::Network::Host,
+            NetworkMode::Restricted => jail::Network::Proxy,
             _ => jail::Network::Off,
         },
-        limits: jail::Limits { memory_bytes, cpus: facts.cpu, ..jail::Limits::default() },
+        limits: jail::Limits {
+            memory_bytes,
+            disk_bytes: config.disk_mb << 20,
+            cpus: facts.cpu,
+            ..jail::Limits::default()
+        },
         read_only_paths: config.read_only_paths.clone(),
         python_alias: matches!(
             facts.template,
@@ -178,6 +197,13 @@ mod tests {
             (json!({"template": "node-22", "env": {"A=B": "c"}}), vec!["body.env.A=B"]),
             (json!({"template": "node-22", "network": "wide"}), vec!["body.network"]),
             (json!({"template": "node-22", "allow_domains": []}), vec!["body.allow_domains"]),
+            (
+                json!({
+                    "template": "node-22", "network": "restricted",
+                    "allow_domains": ["example.com", "https://example.com/x"],
+                }),
+                vec!["body.allow_domains.1"],
+            ),
             (
                 json!({"template": "node-22", "cpu": 0, "memory_mb": 1}),
                 vec!["body.cpu", "body.memory_mb"],

@@ -88,8 +88,8 @@ impl Log {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The output is kept at once; what is waited for is room. Dropping the future loses nothing.
-    pub(crate) async fn append(&self, output: &Output) {
+    /// The output is kept at once, be there [`room`](Self::room) or not.
+    pub(crate) fn append(&self, output: &Output) {
         let (is_stdout, bytes) = match output {
             Output::Stdout(bytes) => (true, bytes),
             Output::Stderr(bytes) => (false, bytes),
@@ -97,11 +97,11 @@ impl Log {
         if !bytes.is_empty() {
             self.kept().append(is_stdout, bytes);
             self.grown.send_replace(());
-            self.make_room().await;
         }
     }
 
-    async fn make_room(&self) {
+    /// Forgets the oldest output beyond the bound, and waits for the readers that need it.
+    pub(crate) async fn room(&self) {
         let mut read = self.read.subscribe();
         loop {
             read.mark_unchanged();
@@ -269,6 +269,11 @@ impl Piece {
 mod tests {
     use super::*;
 
+    async fn append(log: &Log, output: &Output) {
+        log.append(output);
+        log.room().await;
+    }
+
     fn read(log: &Log, mut offset: u64) -> (Vec<u8>, Vec<bool>) {
         let (mut all, mut streams) = (Vec::new(), Vec::new());
         while let Found::Output(output) = log.at(offset) {
@@ -290,7 +295,7 @@ mod tests {
         for n in 0..200_usize {
             let bytes: Vec<u8> = (0..n * 7).map(|at| (at * n) as u8).collect();
             whole.extend_from_slice(&bytes);
-            log.append(&if n % 3 == 0 { Output::Stderr(bytes) } else { Output::Stdout(bytes) })
+            append(&log, &if n % 3 == 0 { Output::Stderr(bytes) } else { Output::Stdout(bytes) })
                 .await;
         }
         for offset in (0..=whole.len()).step_by(997).chain([whole.len()]) {
@@ -308,10 +313,10 @@ mod tests {
     async fn pieces_of_one_stream_grow_together_and_the_streams_stay_apart() {
         let log = Log::new(1 << 20);
         for text in ["a", "b"] {
-            log.append(&Output::Stdout(text.into())).await;
+            append(&log, &Output::Stdout(text.into())).await;
         }
-        log.append(&Output::Stderr(b"c".to_vec())).await;
-        log.append(&Output::Stdout(b"d".to_vec())).await;
+        append(&log, &Output::Stderr(b"c".to_vec())).await;
+        append(&log, &Output::Stdout(b"d".to_vec())).await;
         assert_eq!(read(&log, 0), (b"abcd".to_vec(), vec![true, false, true]));
         assert_eq!(read(&log, 1), (b"bcd".to_vec(), vec![true, false, true]));
     }
@@ -320,7 +325,7 @@ mod tests {
     async fn only_the_newest_is_kept_and_what_is_gone_is_said() {
         let log = Log::new(200_000);
         for n in 0..1000_u32 {
-            log.append(&Output::Stdout(vec![n as u8; 1000])).await;
+            append(&log, &Output::Stdout(vec![n as u8; 1000])).await;
         }
         let Found::Gone { start } = log.at(0) else { panic!("the beginning is still there") };
         assert!(log.cost() <= 200_000);
@@ -337,7 +342,8 @@ mod tests {
         let log = Log::new(10_000);
         for n in 0..10_000 {
             let byte = vec![b'x'];
-            log.append(&if n % 2 == 0 { Output::Stdout(byte) } else { Output::Stderr(byte) }).await;
+            append(&log, &if n % 2 == 0 { Output::Stdout(byte) } else { Output::Stderr(byte) })
+                .await;
         }
         assert!(log.kept().pieces.len() < 200);
     }
@@ -347,7 +353,7 @@ mod tests {
         let log = Arc::new(Log::new(100_000));
         let writer = |log: Arc<Log>| async move {
             for n in 0..100_u8 {
-                log.append(&Output::Stdout(vec![n; 10_000])).await;
+                append(&log, &Output::Stdout(vec![n; 10_000])).await;
             }
             log.close();
         };
@@ -392,7 +398,7 @@ mod tests {
         let mut reader = log.reader(0);
         for n in 0..4_u8 {
             let output = Output::Stdout(vec![n; 8_000]);
-            drop(tokio::time::timeout(Duration::from_millis(1), log.append(&output)).await);
+            drop(tokio::time::timeout(Duration::from_millis(1), append(&log, &output)).await);
         }
         let mut read = 0;
         while let Found::Output(output) = reader.next() {

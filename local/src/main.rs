@@ -93,7 +93,17 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Each sandbox takes a few descriptors, and the usual soft limit is for programs of one user.
+fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Without it there are fewer sandboxes.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
 async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    raise_open_files();
     // Before the line that says ready: whoever waits for it may signal at once.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

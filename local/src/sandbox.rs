@@ -1,17 +1,19 @@
 //! One sandbox: its facts, its state, and the jail that its processes run in.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use orkestr::api::{NetworkMode, OnTimeout, SandboxStatus, Template, types};
 use orkestr::{Secret, Timestamp};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::commands::Commands;
+use crate::egress::{Blocked, Egress};
 use crate::id;
-use crate::jail::{self, Jail};
+use crate::jail::Jail;
 use crate::problem::Problem;
 
 /// What a sandbox was created with.
@@ -19,6 +21,8 @@ use crate::problem::Problem;
 pub(crate) struct Facts {
     pub(crate) template: Template,
     pub(crate) network: NetworkMode,
+    /// In place of the default allowlist of `restricted`.
+    pub(crate) allow_domains: Option<Vec<String>>,
     pub(crate) cpu: f64,
     pub(crate) memory_mb: i64,
     pub(crate) region: String,
@@ -30,25 +34,42 @@ pub(crate) struct Facts {
     pub(crate) metadata: BTreeMap<String, String>,
 }
 
+/// The life of one is in `lifetime`.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     pub(crate) id: String,
     pub(crate) facts: Facts,
     pub(crate) commands: Commands,
+    pub(crate) clock: Clock,
+    /// The hosts that the proxy has refused it.
+    pub(crate) blocked: Blocked,
+    /// How long starting, pausing and resuming take at least.
+    pub(crate) transition: Duration,
     preview_auth_token: Option<Secret>,
     created_at: Timestamp,
-    jail: Jail,
+    /// Only while it lives: an ended sandbox holds no descriptor.
+    pub(crate) live: Mutex<Option<Live>>,
     state: Mutex<State>,
-    /// Changes of state in order: pause, resume and terminate do not overlap.
-    turn: tokio::sync::Mutex<()>,
-    changed: watch::Sender<Running>,
+    /// Changes of state in order: start, pause, resume and expiry do not overlap.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    pub(crate) changed: watch::Sender<Running>,
+}
+
+/// What a sandbox has of the host while it lives.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) jail: Jail,
+    /// Ends with this value.
+    pub(crate) _egress: Option<Egress>,
 }
 
 #[derive(Debug)]
-struct State {
-    status: SandboxStatus,
-    deadline: Instant,
-    expires_at: Timestamp,
+pub(crate) struct State {
+    pub(crate) status: SandboxStatus,
+    /// What the next lifetime will be.
+    pub(crate) timeout: Duration,
+    pub(crate) deadline: Instant,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// What a running command must know of its sandbox.
@@ -61,39 +82,40 @@ pub(crate) struct Running {
 }
 
 impl Sandbox {
-    pub(crate) async fn start(facts: Facts, mut spec: jail::Spec) -> Result<Arc<Self>, Problem> {
-        let id = id::new("sbx");
-        spec.hostname = id.replace('_', "-").to_ascii_lowercase();
-        let jail = Jail::start(spec).await?;
+    /// One that is `starting`; [`Sandbox::boot`] makes it run.
+    pub(crate) fn new(facts: Facts, clock: &Clock, transition: Duration) -> Arc<Self> {
         let token = facts.preview_auth.then(|| Secret::new(id::new("pvt")));
-        let sandbox = Arc::new(Self {
-            id,
+        let (born, created_at) = (clock.now(), clock.time());
+        Arc::new(Self {
+            id: id::new("sbx"),
             commands: Commands::default(),
             preview_auth_token: token,
-            created_at: SystemTime::now().into(),
-            jail,
-            state: Mutex::new(State::running(facts.timeout)),
+            created_at: created_at.into(),
+            live: Mutex::default(),
+            state: Mutex::new(State {
+                status: SandboxStatus::Starting,
+                timeout: facts.timeout,
+                deadline: born + facts.timeout,
+                expires_at: (created_at + facts.timeout).into(),
+            }),
             turn: tokio::sync::Mutex::default(),
             changed: watch::Sender::new(Running {
                 paused_since: None,
                 paused_before: Duration::ZERO,
             }),
+            clock: clock.clone(),
+            blocked: Blocked::default(),
+            transition,
             facts,
-        });
-        tokio::spawn(attend(sandbox.clone()));
-        Ok(sandbox)
+        })
     }
 
     pub(crate) fn status(&self) -> SandboxStatus {
         self.state().status.clone()
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_status(&self, status: SandboxStatus) {
-        self.state().status = status;
     }
 
     /// As it stands on the wire.
@@ -120,143 +142,45 @@ impl Sandbox {
         }
     }
 
-    /// The jail of a running sandbox; a paused one that was created so resumes first.
-    pub(crate) async fn ready(&self) -> Result<&Jail, Problem> {
-        match self.status() {
-            SandboxStatus::Running => Ok(&self.jail),
-            SandboxStatus::Paused | SandboxStatus::Pausing if self.facts.auto_resume => {
-                match self.resume().await {
-                    // Another call was faster.
-                    Err(_) if self.status() == SandboxStatus::Running => Ok(&self.jail),
-                    resumed => resumed.map(|()| &self.jail),
+    /// The jail of a running sandbox; a paused one that was created so resumes first, also when
+    /// the caller leaves.
+    pub(crate) async fn ready(self: &Arc<Self>) -> Result<Jail, Problem> {
+        use SandboxStatus as Status;
+        loop {
+            match self.status() {
+                Status::Running => {
+                    let ended = || Problem::not_ready(&self.id, self.status().as_str(), "");
+                    return self.jail().ok_or_else(ended);
                 }
+                Status::Paused | Status::Pausing if self.facts.auto_resume => {
+                    let sandbox = self.clone();
+                    let resumed = tokio::spawn(async move { sandbox.resume().await });
+                    // Another call may have been faster, so that there is nothing to resume.
+                    if let Err(problem) = resumed.await.map_err(Problem::internal)?
+                        && matches!(self.status(), Status::Paused | Status::Pausing)
+                    {
+                        return Err(problem);
+                    }
+                }
+                Status::Resuming if self.facts.auto_resume => drop(self.turn.lock().await),
+                Status::Paused => {
+                    return Err(Problem::not_ready(&self.id, "paused", "; resume it first"));
+                }
+                status => return Err(Problem::not_ready(&self.id, status.as_str(), "")),
             }
-            SandboxStatus::Paused => {
-                Err(Problem::not_ready(&self.id, "paused", "; resume it first"))
-            }
-            status => Err(Problem::not_ready(&self.id, status.as_str(), "")),
         }
     }
 
-    pub(crate) async fn pause(&self) -> Result<(), Problem> {
-        let _turn = self.turn.lock().await;
-        self.expect(SandboxStatus::Running)?;
-        self.set_status(SandboxStatus::Pausing);
-        if let Err(error) = self.jail.freeze().await {
-            self.set_status(SandboxStatus::Running);
-            return Err(error.into());
-        }
-        self.set_status(SandboxStatus::Paused);
-        self.changed.send_modify(|running| running.paused_since = Some(Instant::now()));
-        Ok(())
+    pub(crate) fn jail(&self) -> Option<Jail> {
+        self.live().as_ref().map(|live| live.jail.clone())
     }
 
-    pub(crate) async fn resume(&self) -> Result<(), Problem> {
-        let _turn = self.turn.lock().await;
-        self.expect(SandboxStatus::Paused)?;
-        self.set_status(SandboxStatus::Resuming);
-        if let Err(error) = self.jail.thaw().await {
-            self.set_status(SandboxStatus::Paused);
-            return Err(error.into());
-        }
-        *self.state() = State::running(self.facts.timeout);
-        self.changed.send_modify(|running| {
-            let paused = running.paused_since.take().map(|since| since.elapsed());
-            running.paused_before += paused.unwrap_or_default();
-        });
-        Ok(())
+    pub(crate) fn live(&self) -> MutexGuard<'_, Option<Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn expect(&self, wanted: SandboxStatus) -> Result<(), Problem> {
-        let status = self.status();
-        if status == wanted {
-            return Ok(());
-        }
-        let remedy = format!("; the call needs a {wanted} one");
-        Err(Problem::not_ready(&self.id, status.as_str(), &remedy))
-    }
-
-    pub(crate) fn set_timeout(&self, timeout: Duration) -> Result<(), Problem> {
-        self.expect(SandboxStatus::Running)?;
-        *self.state() = State::running(timeout);
-        // Wakes the attendant, who asks for the deadline again.
-        self.changed.send_modify(|_| ());
-        Ok(())
-    }
-
-    pub(crate) async fn terminate(&self) {
-        let _turn = self.turn.lock().await;
-        self.jail.kill().await;
-        if self.status() != SandboxStatus::Failed {
-            self.set_status(SandboxStatus::Terminated);
-        }
-        self.commands.clear();
-        self.changed.send_modify(|_| ());
-    }
-
-    /// Follows the pauses of the sandbox.
+    /// Follows the pauses of the sandbox; also wakes at every other change of its state.
     pub(crate) fn watch(&self) -> watch::Receiver<Running> {
         self.changed.subscribe()
-    }
-}
-
-impl State {
-    fn running(lifetime: Duration) -> Self {
-        Self {
-            status: SandboxStatus::Running,
-            deadline: Instant::now() + lifetime,
-            expires_at: (SystemTime::now() + lifetime).into(),
-        }
-    }
-}
-
-/// Ends or pauses the sandbox when its lifetime is over, and notices when its jail dies.
-async fn attend(sandbox: Arc<Sandbox>) {
-    let mut changed = sandbox.watch();
-    loop {
-        let (status, deadline) = {
-            let state = sandbox.state();
-            (state.status.clone(), state.deadline)
-        };
-        match status {
-            SandboxStatus::Terminated | SandboxStatus::Failed => return,
-            _ => {}
-        }
-        // A paused sandbox does not age.
-        let lifetime = async {
-            match status {
-                SandboxStatus::Running => tokio::time::sleep_until(deadline).await,
-                _ => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = lifetime => expire(&sandbox).await,
-            () = sandbox.jail.dead() => {
-                let _turn = sandbox.turn.lock().await;
-                if sandbox.status() != SandboxStatus::Terminated {
-                    tracing::warn!(sandbox = %sandbox.id, "the sandbox's first process has died");
-                    sandbox.set_status(SandboxStatus::Failed);
-                }
-                sandbox.commands.clear();
-                return;
-            }
-            _ = changed.changed() => {}
-        }
-    }
-}
-
-async fn expire(sandbox: &Sandbox) {
-    // A new timeout may have come in the same moment.
-    if sandbox.state().deadline > Instant::now() {
-        return;
-    }
-    tracing::info!(sandbox = %sandbox.id, action = %sandbox.facts.on_timeout, "lifetime over");
-    if sandbox.facts.on_timeout == OnTimeout::Pause {
-        if let Err(problem) = sandbox.pause().await {
-            tracing::warn!(sandbox = %sandbox.id, problem = problem.message(), "not paused");
-            sandbox.terminate().await;
-        }
-    } else {
-        sandbox.terminate().await;
     }
 }

@@ -1,12 +1,17 @@
 //! The server in a process: its thread, its address, its end.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use std::{fmt, io};
 
+use axum::serve::ListenerExt as _;
 use orkestr::{Client, Secret};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::app::{self, App, Config};
@@ -21,6 +26,8 @@ use crate::jail::{self, Jail};
 pub struct LocalServer {
     address: SocketAddr,
     api_key: Secret,
+    app: Arc<App>,
+    runtime: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -58,6 +65,9 @@ pub struct LocalServerBuilder {
     listen: SocketAddr,
     api_key: Option<Secret>,
     read_only_paths: Vec<PathBuf>,
+    disk_mb: u64,
+    transition: Duration,
+    upstreams: BTreeMap<String, SocketAddr>,
 }
 
 impl LocalServer {
@@ -76,6 +86,9 @@ impl LocalServer {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             api_key: None,
             read_only_paths: Vec::new(),
+            disk_mb: 1024,
+            transition: Duration::ZERO,
+            upstreams: BTreeMap::new(),
         }
     }
 
@@ -101,6 +114,23 @@ impl LocalServer {
             .api_key(self.api_key.clone())
             .build()
             .expect("the server's own address and key are valid")
+    }
+
+    /// Moves the server's clock forward, instead of waiting: lifetimes, the timeouts of commands,
+    /// and every time in its answers follow it. Returns when each sandbox whose lifetime is over
+    /// has been paused or terminated.
+    ///
+    /// A command past its timeout is ended right after, within the 2 s between SIGTERM and
+    /// SIGKILL. Clocks inside of sandboxes, and those of the client, stay as they are. All moves
+    /// together end after a hundred years.
+    ///
+    /// # Cancel safety
+    ///
+    /// The clock is moved also if the future is dropped after its first poll.
+    pub async fn advance(&self, by: Duration) {
+        let app = self.app.clone();
+        // On the server's own runtime, so that any executor may wait.
+        drop(self.runtime.spawn(async move { app.advance(by).await }).await);
     }
 
     /// Ends the server and every sandbox, and waits until they are gone.
@@ -158,6 +188,33 @@ impl LocalServerBuilder {
         self
     }
 
+    /// The size in MB of each sandbox's disk, which holds /workspace and /tmp. Default: 1024. It
+    /// lives in memory and takes only what is written.
+    pub fn disk_mb(mut self, size: u64) -> Self {
+        self.disk_mb = size.min(1 << 40);
+        self
+    }
+
+    /// How long starting, pausing and resuming take at least, by the server's clock. Default: no
+    /// longer than they need here, a few milliseconds; the hosted service may need seconds.
+    ///
+    /// Meanwhile the sandbox is `starting`, `pausing` or `resuming` for everybody who looks. With
+    /// [`LocalServer::advance`] a test decides when that ends.
+    pub fn transition_time(mut self, time: Duration) -> Self {
+        self.transition = time;
+        self
+    }
+
+    /// Serves a host from elsewhere to sandboxes with the network mode `restricted`: what they
+    /// send to `host`, on whatever port, goes to `address`. For a mock of an API that an agent's
+    /// code calls.
+    ///
+    /// The policy stays as it is: `host` must be on the allowlist, and its port 443 or 80.
+    pub fn upstream(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
+        self.upstreams.insert(host.into().to_ascii_lowercase(), address);
+        self
+    }
+
     /// Starts the server, and a first sandbox to see whether this machine allows them.
     ///
     /// # Errors
@@ -169,7 +226,13 @@ impl LocalServerBuilder {
             return Err(StartError::NotLoopback(self.listen));
         }
         let api_key = self.api_key.unwrap_or_else(|| Secret::new(id::new("ork")));
-        let config = Config { api_key: api_key.clone(), read_only_paths: self.read_only_paths };
+        let config = Config {
+            api_key: api_key.clone(),
+            read_only_paths: self.read_only_paths,
+            disk_mb: self.disk_mb,
+            transition: self.transition,
+            upstreams: self.upstreams,
+        };
         let (stop, stopped) = oneshot::channel();
         let (started, starting) = oneshot::channel();
         let listen = self.listen;
@@ -185,19 +248,31 @@ impl LocalServerBuilder {
             }
         })?;
         match starting.await {
-            Ok(Ok(address)) => {
-                Ok(LocalServer { address, api_key, stop: Some(stop), thread: Some(thread) })
-            }
+            Ok(Ok(Started { address, app, runtime })) => Ok(LocalServer {
+                address,
+                api_key,
+                app,
+                runtime,
+                stop: Some(stop),
+                thread: Some(thread),
+            }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(io::Error::other("the server's thread has ended").into()),
         }
     }
 }
 
+/// What the handle learns of the server's thread.
+struct Started {
+    address: SocketAddr,
+    app: Arc<App>,
+    runtime: Handle,
+}
+
 async fn serve(
     config: Config,
     listen: SocketAddr,
-    started: oneshot::Sender<Result<SocketAddr, StartError>>,
+    started: oneshot::Sender<Result<Started, StartError>>,
     stopped: oneshot::Receiver<()>,
 ) {
     let (listener, address) = match prepare(&config, listen).await {
@@ -206,8 +281,10 @@ async fn serve(
     };
     let app = App::new(config);
     let service = app::router(app.clone());
+    // Small events must not wait for the acknowledgement of the ones before.
+    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
     let server = tokio::spawn(async move { axum::serve(listener, service).await });
-    drop(started.send(Ok(address)));
+    drop(started.send(Ok(Started { address, app: app.clone(), runtime: Handle::current() })));
     // Resolves when the handle is dropped: nothing is ever sent.
     drop(stopped.await);
     server.abort();

@@ -1,13 +1,13 @@
 //! Configuration of a client.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 
 use super::{CleanupHook, Client, DEFAULT_BASE_URL, Inner, RetryPolicy};
 use crate::error::ErrorKind;
-use crate::{Error, Secret};
+use crate::{Error, Secret, rt};
 
 /// Configures a [`Client`]; see [`Client::builder`].
 #[derive(Clone, Default)]
@@ -60,8 +60,9 @@ impl ClientBuilder {
         self
     }
 
-    /// When calls that are safe to repeat are sent again: failed connects, and GET and DELETE on
-    /// 429, 502, 503 and 504. Default: [`RetryPolicy::transient`].
+    /// When calls that are safe to repeat are sent again: any call whose connection was never
+    /// made, and get, list, refresh, read and terminate also on a broken connection and on 429,
+    /// 502, 503 and 504. Default: [`RetryPolicy::transient`].
     pub fn transient_retry(mut self, policy: RetryPolicy) -> Self {
         self.transient_retry = Some(policy);
         self
@@ -105,7 +106,7 @@ impl ClientBuilder {
             None => env("ORKESTR_BASE_URL")?.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
         };
         let connect_timeout = self.connect_timeout.unwrap_or(Duration::from_secs(10));
-        let authorization = authorization(&api_key)?;
+        let (api_key, authorization) = authorization(&api_key)?;
         let base_url = checked_base_url(&base_url)?;
         let loopback = is_loopback(&base_url);
         let http = if self.shared_connections {
@@ -148,11 +149,15 @@ impl Client {
         }
         let mut inner = (*self.0).clone();
         if let Some(api_key) = api_key {
-            inner.authorization = authorization(api_key)?;
-            inner.api_key = api_key.clone();
+            (inner.api_key, inner.authorization) = authorization(api_key)?;
         }
         if let Some(base_url) = base_url {
-            inner.base_url = checked_base_url(base_url)?;
+            let base_url = checked_base_url(base_url)?;
+            if is_loopback(&base_url) != is_loopback(&inner.base_url) {
+                // Whether a proxy is used is settled with the connections.
+                inner.http = shared_http_client(inner.connect_timeout, is_loopback(&base_url))?;
+            }
+            inner.base_url = base_url;
         }
         Ok(Self(Arc::new(inner)))
     }
@@ -170,7 +175,8 @@ fn env(name: &str) -> Result<Option<String>, Error> {
     }
 }
 
-fn authorization(api_key: &Secret) -> Result<HeaderValue, Error> {
+/// The key without the white space that a file or a variable adds, and its header.
+fn authorization(api_key: &Secret) -> Result<(Secret, HeaderValue), Error> {
     let key = api_key.expose().trim();
     if key.is_empty() {
         return Err(Error::new(
@@ -184,7 +190,7 @@ fn authorization(api_key: &Secret) -> Result<HeaderValue, Error> {
         Error::new(ErrorKind::Auth, "the API key has characters that a header cannot carry")
     })?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok((Secret::new(key), value))
 }
 
 fn checked_base_url(text: &str) -> Result<String, Error> {
@@ -227,14 +233,29 @@ pub(super) fn http_client(
     })
 }
 
+/// The connections of static calls that were given no client, by the runtime that drives them: on
+/// another one they would stand still, or break when that one ends.
 fn shared_http_client(connect_timeout: Duration, loopback: bool) -> Result<reqwest::Client, Error> {
-    static SHARED: [OnceLock<reqwest::Client>; 2] = [const { OnceLock::new() }; 2];
-    let shared = &SHARED[usize::from(loopback)];
-    if let Some(client) = shared.get() {
-        return Ok(client.clone());
+    const KEPT: usize = 8;
+    type Shared = Vec<(rt::RuntimeId, bool, reqwest::Client)>;
+    static SHARED: Mutex<Shared> = Mutex::new(Vec::new());
+    let Some(runtime) = rt::current() else {
+        return http_client(connect_timeout, loopback);
+    };
+    let find = |shared: &Shared| {
+        let same = |(id, other, _): &&(_, bool, _)| *id == runtime && *other == loopback;
+        shared.iter().find(same).map(|(.., client)| client.clone())
+    };
+    if let Some(client) = find(&SHARED.lock().unwrap_or_else(PoisonError::into_inner)) {
+        return Ok(client);
     }
     let client = http_client(connect_timeout, loopback)?;
-    Ok(shared.get_or_init(|| client).clone())
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if shared.len() == KEPT {
+        shared.remove(0);
+    }
+    shared.push((runtime, loopback, client.clone()));
+    Ok(client)
 }
 
 pub(super) fn is_loopback(base_url: &str) -> bool {

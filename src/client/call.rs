@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use progenitor_client::{Error as RawError, ResponseValue};
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use progenitor_client::{ByteStream, Error as RawError, ResponseValue};
 
 use super::context::{CallContext, Head};
 use super::{Client, RetryPolicy};
@@ -53,22 +55,41 @@ impl Client {
         F: Fn(raw::Client) -> A,
         A: Future<Output = Result<ResponseValue<T>, RawError<()>>>,
     {
+        self.call_while(call, || true, send).await
+    }
+
+    /// As [`call`](Self::call), and does not send again once `wanted` says no.
+    pub(crate) async fn call_while<T, F, A>(
+        &self,
+        call: Call,
+        wanted: impl Fn() -> bool,
+        send: F,
+    ) -> Result<ResponseValue<T>, Error>
+    where
+        F: Fn(raw::Client) -> A,
+        A: Future<Output = Result<ResponseValue<T>, RawError<()>>>,
+    {
         let started = rt::Instant::now();
-        let mut retry = 0;
+        let mut retries = [0; 2];
         loop {
             let failure = match self.attempt(call, &send).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            let wait = self.retry_policy(call.safety, &failure).and_then(|policy| {
-                policy.delay(retry, started.elapsed(), failure.error.retry_after())
+            let wait = self.retry_policy(call.safety, &failure).and_then(|(reason, policy)| {
+                let retry = &mut retries[reason as usize];
+                let wait = policy.delay(*retry, started.elapsed(), failure.error.retry_after());
+                *retry += 1;
+                wait
             });
             let Some(wait) = wait else {
-                return Err(failure.error);
+                return Err(failure.finished(call.safety));
             };
             log::debug!("orkestr: trying again in {} s: {}", wait.as_secs_f64(), failure.error);
             rt::sleep(wait).await;
-            retry += 1;
+            if !wanted() {
+                return Err(failure.finished(call.safety));
+            }
         }
     }
 
@@ -81,25 +102,25 @@ impl Client {
         let context = CallContext::new(self.0.authorization.clone()).with_timeout(total);
         let api =
             raw::Client::new_with_client(&self.0.base_url, self.0.http.clone(), context.clone());
-        let exchange = async {
-            match send(api).await {
-                Ok(answer) => Ok(answer),
-                Err(error) => Err(self.explain(error, context.head(), call).await),
-            }
-        };
-        if call.streams {
-            let late = Failure::of(rt::no_answer(call.limit));
-            rt::or_late(call.limit, exchange, late).await
+        let answer = if call.streams {
+            rt::timeout(call.limit, send(api)).await
         } else {
-            exchange.await
+            Some(send(api).await)
+        };
+        match answer {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) => Err(self.explain(error, context.head(), call).await),
+            None => Err(Failure { late: true, ..Failure::of(rt::no_answer(call.limit)) }),
         }
     }
 
-    fn retry_policy(&self, safety: Safety, failure: &Failure) -> Option<RetryPolicy> {
-        let transient = self.0.transient_retry;
+    fn retry_policy(&self, safety: Safety, failure: &Failure) -> Option<(Reason, RetryPolicy)> {
+        let transient = (Reason::Transient, self.0.transient_retry);
         match safety {
             _ if failure.unsent => Some(transient),
-            Safety::Launch(policy) if failure.error.is_fleet_full() => Some(policy),
+            Safety::Launch(policy) if failure.error.is_fleet_full() => {
+                Some((Reason::FleetFull, policy))
+            }
             Safety::Repeatable if failure.error.is_transient() && !failure.late => Some(transient),
             _ => None,
         }
@@ -110,10 +131,10 @@ impl Client {
         let request_id = head.as_ref().and_then(|head| head.request_id.clone());
         let failure = match error {
             RawError::UnexpectedResponse(response) => {
-                Failure::of(read_failure(response, call.scope).await)
+                Failure::of(read_failure(response, call.scope, self.0.timeout).await)
             }
             RawError::InvalidResponsePayload(body, error) => {
-                Failure::of(unreadable(&body, &error, head.as_ref(), call.scope))
+                Failure::of(unreadable(&body, &error, head.as_ref(), call))
             }
             RawError::CommunicationError(error) if error.is_builder() => Failure::of(
                 Error::invalid_input("the request cannot be built")
@@ -137,6 +158,29 @@ impl Client {
         };
         let error = failure.error.with_status(status).with_request_id(request_id);
         Failure { error: error.without(self.0.api_key.expose()), ..failure }
+    }
+
+    /// An error that a success turned out to be, with what its head says.
+    pub(crate) fn described<T>(&self, error: Error, answer: &ResponseValue<T>) -> Error {
+        let head = Head::from_parts(answer.status(), answer.headers());
+        error
+            .with_status(Some(head.status))
+            .with_request_id(head.request_id)
+            .without(self.0.api_key.expose())
+    }
+
+    /// What the body in place of a stream says, if it has a known code.
+    pub(crate) async fn reason(
+        &self,
+        answer: ResponseValue<ByteStream>,
+        scope: Scope,
+    ) -> Option<Error> {
+        let head = Head::from_parts(answer.status(), answer.headers());
+        let chunks = answer.into_inner_stream();
+        let chunks = chunks.take_while(|chunk| std::future::ready(chunk.is_ok()));
+        let body = read_reason(chunks.filter_map(|chunk| async { chunk.ok() }), self.0.timeout);
+        let error = classified(&head, &body.await, scope).without(self.0.api_key.expose());
+        error.code().is_some_and(|code| known_code(code).is_some()).then_some(error)
     }
 
     fn broken(&self, error: reqwest::Error, call: Call) -> Error {
@@ -163,23 +207,51 @@ struct Failure {
 
 impl Failure {
     fn of(error: Error) -> Self {
-        let late = false;
-        Self { error, unsent: false, late }
+        Self { error, unsent: false, late: false }
+    }
+
+    /// Whoever gets no answer should know what that leaves open.
+    fn finished(self, safety: Safety) -> Error {
+        if self.error.is_connection() && !self.unsent && safety != Safety::Repeatable {
+            self.error.with_hint("; the call may have been done all the same")
+        } else {
+            self.error
+        }
     }
 }
 
-async fn read_failure(mut response: reqwest::Response, scope: Scope) -> Error {
+/// Why a call is sent again: each has its own count.
+#[derive(Clone, Copy)]
+enum Reason {
+    Transient,
+    FleetFull,
+}
+
+async fn read_failure(response: reqwest::Response, scope: Scope, limit: Duration) -> Error {
     let head = Head::of(&response);
+    let chunks = futures::stream::unfold(response, |mut response| async {
+        let chunk = response.chunk().await.ok().flatten()?;
+        Some((chunk, response))
+    });
+    classified(&head, &read_reason(chunks, limit).await, scope)
+}
+
+/// As much as comes of a body that is read for its reason alone: that it breaks or stalls is no
+/// cause to lose the status.
+async fn read_reason(chunks: impl Stream<Item = Bytes>, limit: Duration) -> Vec<u8> {
     let mut body = Vec::new();
-    // A body that breaks is no reason to lose the status.
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = LONGEST_FAILURE - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if body.len() == LONGEST_FAILURE {
-            break;
+    let reading = async {
+        let mut chunks = std::pin::pin!(chunks);
+        while let Some(chunk) = chunks.next().await {
+            let room = LONGEST_FAILURE - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if body.len() == LONGEST_FAILURE {
+                break;
+            }
         }
-    }
-    classified(&head, &body, scope)
+    };
+    rt::timeout(limit, reading).await;
+    body
 }
 
 pub(super) fn classified(head: &Head, body: &[u8], scope: Scope) -> Error {
@@ -193,9 +265,9 @@ pub(super) fn classified(head: &Head, body: &[u8], scope: Scope) -> Error {
 }
 
 /// A success that does not parse: an error in disguise if it carries a known code.
-fn unreadable(body: &[u8], error: &serde_json::Error, head: Option<&Head>, scope: Scope) -> Error {
+fn unreadable(body: &[u8], error: &serde_json::Error, head: Option<&Head>, call: Call) -> Error {
     if let Some(head) = head {
-        let disguised = classified(head, body, scope);
+        let disguised = classified(head, body, call.scope);
         if disguised.code().is_some_and(|code| known_code(code).is_some()) {
             return disguised;
         }
@@ -207,10 +279,21 @@ fn unreadable(body: &[u8], error: &serde_json::Error, head: Option<&Head>, scope
         _ => "it is not JSON",
     };
     let place = format!("line {}, column {}", error.line(), error.column());
-    Error::new(
+    let error = Error::new(
         ErrorKind::Decode,
         format!("the answer is not what the API describes: {problem} ({place})"),
-    )
+    );
+    match started_sandbox(body) {
+        Some(id) if matches!(call.safety, Safety::Launch(_)) => error.with_sandbox_id(&id),
+        _ => error,
+    }
+}
+
+/// The sandbox that an otherwise unreadable answer tells of.
+fn started_sandbox(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let id = body.get("id")?.as_str()?;
+    check_id("sandbox id", id).ok().map(str::to_owned)
 }
 
 /// Refuses an id that would change the path of the request, whatever its encoding.

@@ -26,10 +26,14 @@ pub(crate) struct Head {
 
 impl Head {
     pub(crate) fn of(response: &reqwest::Response) -> Self {
+        Self::from_parts(response.status(), response.headers())
+    }
+
+    pub(crate) fn from_parts(status: reqwest::StatusCode, headers: &HeaderMap) -> Self {
         Self {
-            status: response.status().as_u16(),
-            request_id: text(response.headers(), "x-request-id"),
-            retry_after: text(response.headers(), "retry-after"),
+            status: status.as_u16(),
+            request_id: text(headers, "x-request-id"),
+            retry_after: text(headers, "retry-after"),
         }
     }
 }

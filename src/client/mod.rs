@@ -31,6 +31,9 @@ pub const DEFAULT_BASE_URL: &str = "https://api.orkestr.eu";
 /// call such as [`Sandbox::create`](crate::Sandbox::create) finds its key in the environment;
 /// make one to keep the key elsewhere, or to set time limits and retries.
 ///
+/// Like any tokio resource, its connections belong to the runtime that opened them: a program
+/// with several runtimes wants a client for each.
+///
 /// ```
 /// use orkestr::{Client, Sandbox, set_default_client};
 ///
@@ -130,6 +133,10 @@ impl Client {
 
     pub(crate) fn transient_retry(&self) -> RetryPolicy {
         self.0.transient_retry
+    }
+
+    pub(crate) fn api_key(&self) -> &Secret {
+        &self.0.api_key
     }
 
     pub(crate) fn timeout(&self) -> Duration {

@@ -12,6 +12,8 @@ pub struct RetryPolicy {
     initial_delay: Duration,
     max_delay: Duration,
     budget: Duration,
+    /// Whether to come back earlier than the server asked to.
+    caps_retry_after: bool,
 }
 
 impl RetryPolicy {
@@ -24,17 +26,20 @@ impl RetryPolicy {
             initial_delay: Duration::from_secs(2),
             max_delay: Duration::from_secs(30),
             budget: Duration::from_secs(60),
+            caps_retry_after: true,
         }
     }
 
     /// The default for passing troubles of calls that are safe to repeat: at most 3 retries,
-    /// waits that double from 0.2 s up to 10 s, 20 s in all.
+    /// waits that double from 0.2 s up to 10 s, 20 s in all. A server that asks for a longer wait
+    /// is not asked again: the error comes back at once.
     pub const fn transient() -> Self {
         Self {
             max_retries: 3,
             initial_delay: Duration::from_millis(200),
             max_delay: Duration::from_secs(10),
             budget: Duration::from_secs(20),
+            caps_retry_after: false,
         }
     }
 
@@ -45,6 +50,7 @@ impl RetryPolicy {
             initial_delay: Duration::ZERO,
             max_delay: Duration::ZERO,
             budget: Duration::ZERO,
+            caps_retry_after: false,
         }
     }
 
@@ -83,6 +89,9 @@ impl RetryPolicy {
             return None;
         }
         let doubled = self.initial_delay.saturating_mul(2_u32.saturating_pow(retry));
+        if !self.caps_retry_after && retry_after.is_some_and(|wait| wait > self.max_delay) {
+            return None;
+        }
         let wait = retry_after.unwrap_or(doubled).min(self.max_delay);
         (elapsed.saturating_add(wait) <= self.budget).then_some(wait)
     }
@@ -118,6 +127,13 @@ mod tests {
                 "retry {retry} after {elapsed} s with {retry_after:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_rate_limit_is_waited_out_or_not_at_all() {
+        let policy = RetryPolicy::transient();
+        assert_eq!(policy.delay(0, secs(0), Some(secs(10))), Some(secs(10)));
+        assert_eq!(policy.delay(0, secs(0), Some(secs(11))), None);
     }
 
     #[test]

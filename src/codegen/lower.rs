@@ -118,10 +118,12 @@ fn lower_operation(
         .get("responses")
         .and_then(Value::as_object)
         .ok_or_else(|| format!("{place} has no responses"))?;
-    let (status, success) = responses
-        .iter()
-        .find(|(status, _)| status.starts_with('2'))
-        .ok_or_else(|| format!("{place} has no success response"))?;
+    let mut successes = responses.iter().filter(|(status, _)| status.starts_with('2'));
+    let (status, success) =
+        successes.next().ok_or_else(|| format!("{place} has no success response"))?;
+    if successes.next().is_some() {
+        return Err(format!("{place} has several success responses; describe one"));
+    }
     let description = success.get("description").cloned().unwrap_or_else(|| json!("Success."));
     let optional = success.get("x-body-optional") == Some(&Value::Bool(true));
     let mut content = success
@@ -215,11 +217,15 @@ fn lower_schema(schema: &mut Value, place: &str) -> Result<(), String> {
     if let Some(properties) = map.get_mut("properties").and_then(Value::as_object_mut) {
         for (name, property) in properties {
             let place = format!("{place}.{name}");
-            lower_schema(property, &place)?;
             let is_required = required
                 .as_ref()
                 .and_then(Value::as_array)
                 .is_some_and(|names| names.iter().any(|required| required == name));
+            if is_required && property.get("allOf").is_some() && property.get("nullable").is_some()
+            {
+                return Err(format!("{place}: a required reference cannot be nullable too"));
+            }
+            lower_schema(property, &place)?;
             if let (false, Some(property)) = (is_required, property.as_object_mut())
                 && property.contains_key("type")
             {

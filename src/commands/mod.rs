@@ -23,7 +23,7 @@ use crate::sandbox::Sandbox;
 
 /// A call on one command: an answer of 404 may speak of the command alone.
 fn on_command(client: &Client, safety: Safety) -> Call {
-    Call { scope: Scope::Command, ..client.plain(safety) }
+    Call { scope: Scope::Within, ..client.plain(safety) }
 }
 
 pub(crate) async fn list(sandbox: &Sandbox) -> Result<Vec<Command>, Error> {

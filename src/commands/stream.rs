@@ -220,7 +220,7 @@ async fn connect(
     let since = rt::Instant::now();
     let answer = client.call(call, send).await?;
     let idle = follow.saturating_add(client.exec_grace());
-    let (body, request_id) = body_of(answer)?;
+    let (body, request_id) = body_of(client, answer, call.scope).await?;
     let events = Events::new(body, idle);
     Ok(Connection { events, request_id, since, fruitful: false })
 }
@@ -286,7 +286,9 @@ impl Stream for CommandStream {
                             }
                         }
                         Step::Fail(error) => {
-                            let error = error.with_request_id(connection.request_id.clone());
+                            let error = error
+                                .with_request_id(connection.request_id.clone())
+                                .without(this.client.api_key().expose());
                             return Poll::Ready(Some(Err(error)));
                         }
                     }

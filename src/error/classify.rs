@@ -12,8 +12,9 @@ use super::{Error, ErrorKind, Inner};
 pub(crate) enum Scope {
     /// The sandbox itself, or exec in it.
     Sandbox,
-    /// A command of a sandbox: 404 is no proof that the sandbox is gone, and 409 speaks of it.
-    Command,
+    /// What a sandbox has or is made of: 404 is no proof that the sandbox is gone, and 409 speaks
+    /// of it.
+    Within,
     /// Anything else that has an id or a path of its own.
     Resource,
     /// A path in a sandbox: 404 is no proof that the sandbox is gone.
@@ -38,7 +39,7 @@ pub(crate) fn from_answer(answer: &Answer<'_>, scope: Scope) -> Error {
         .code
         .as_deref()
         .and_then(known_code)
-        .unwrap_or_else(|| by_status(answer.status, scope, body.code.is_some()));
+        .unwrap_or_else(|| by_status(answer.status, scope));
     let header = answer.retry_after.and_then(retry_after);
     let message =
         body.message.or_else(|| body.detail.clone()).unwrap_or_else(|| reason(answer.status));
@@ -54,6 +55,12 @@ pub(crate) fn from_answer(answer: &Answer<'_>, scope: Scope) -> Error {
         sandbox_id: None,
         source: None,
     }))
+}
+
+/// What else than the documented event a stream ended with: its members, as far as they are there.
+pub(crate) fn from_value(value: &Value) -> Error {
+    let body = Body::read(Some(value), b"");
+    from_event(body.code, body.message.or(body.detail), body.signal)
 }
 
 /// A stream's `error` event.
@@ -87,21 +94,22 @@ pub(crate) fn known_code(code: &str) -> Option<ErrorKind> {
         | "trial_exhausted"
         | "lifetime_cap_reached" => ErrorKind::PlanLimit,
         "volume_in_use" => ErrorKind::Conflict,
+        "sandbox_ended" => ErrorKind::SandboxNotReady,
         "sandbox_not_found" => ErrorKind::SandboxNotFound,
         "command_not_found" | "file_not_found" => ErrorKind::NotFound,
+        // A refused path is no matter of the key.
+        "not_permitted" | "read_only" | "invalid_path" => ErrorKind::Api,
         "is_a_directory" => ErrorKind::IsADirectory,
         "not_a_directory" => ErrorKind::NotADirectory,
         _ => return None,
     })
 }
 
-fn by_status(status: u16, scope: Scope, has_code: bool) -> ErrorKind {
+fn by_status(status: u16, scope: Scope) -> ErrorKind {
     match (status, scope) {
-        // A refused path is no matter of the key: the server names it by a code of its own.
-        (403, Scope::Files) if has_code => ErrorKind::Api,
         (401 | 403, _) => ErrorKind::Auth,
         (404, Scope::Sandbox) => ErrorKind::SandboxNotFound,
-        (404, Scope::Files | Scope::Command | Scope::Resource) => ErrorKind::NotFound,
+        (404, Scope::Files | Scope::Within | Scope::Resource) => ErrorKind::NotFound,
         (409, Scope::Resource) => ErrorKind::Conflict,
         (409, _) => ErrorKind::SandboxNotReady,
         (429, _) => ErrorKind::RateLimit,
@@ -124,6 +132,11 @@ impl Body {
             return Self { detail: plain_text(raw), ..Self::default() };
         };
         let mut body = Self::members(object);
+        // A gateway's envelope.
+        let object = object.get("error").and_then(Value::as_object).unwrap_or(object);
+        if body.code.is_none() && body.message.is_none() && body.detail.is_none() {
+            body = Self::members(object);
+        }
         match object.get("detail") {
             // The framework's way to carry an object: {"detail": {"code": ..., "message": ...}}.
             Some(Value::Object(inner)) => {
@@ -134,7 +147,11 @@ impl Body {
                 body.retry_after = body.retry_after.or(inner.retry_after);
                 body.signal = body.signal.or(inner.signal);
             }
-            Some(Value::Array(issues)) => body.detail = validation(issues),
+            Some(Value::Array(issues)) => {
+                body.detail = validation(issues);
+                // What names the fields says more than "validation error".
+                body.message = body.detail.clone().or(body.message);
+            }
             _ => {}
         }
         body
@@ -149,7 +166,10 @@ impl Body {
             code: text("code"),
             message: text("message"),
             detail: text("detail"),
-            retry_after: object.get("retry_after").and_then(Value::as_f64).and_then(seconds),
+            retry_after: object.get("retry_after").and_then(|wait| match wait {
+                Value::String(text) => text.trim().parse().ok().and_then(seconds),
+                number => number.as_f64().and_then(seconds),
+            }),
             signal: object
                 .get("signal")
                 .and_then(Value::as_i64)

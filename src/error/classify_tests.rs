@@ -52,6 +52,11 @@ fn every_documented_case() {
         (Scope::Sandbox, 403, r#"{"detail": "d"}"#, Auth),
         (Scope::Sandbox, 403, r#"{"detail": "d", "code": "x_future"}"#, Auth),
         (Scope::Files, 403, r#"{"detail": "d"}"#, Auth),
+        (Scope::Files, 403, r#"{"detail": "d", "code": "insufficient_scope"}"#, Auth),
+        (Scope::Resource, 404, r#"{"detail": "d"}"#, NotFound),
+        (Scope::Resource, 409, r#"{"detail": "d"}"#, Conflict),
+        (Scope::Within, 404, r#"{"detail": "d"}"#, NotFound),
+        (Scope::Within, 409, r#"{"detail": "d"}"#, SandboxNotReady),
         (Scope::Sandbox, 404, r#"{"detail": "d"}"#, SandboxNotFound),
         (Scope::Files, 404, r#"{"detail": "d"}"#, NotFound),
         (Scope::Sandbox, 409, r#"{"detail": "d"}"#, SandboxNotReady),
@@ -120,6 +125,20 @@ fn a_validation_list_names_its_fields() {
     assert_eq!(error.message(), expected);
     assert_eq!(error.detail(), Some(expected));
     assert!(!format!("{error:?} {error}").contains("sk-secret"));
+}
+
+#[test]
+fn a_validation_list_says_more_than_the_message_beside_it() {
+    let body = r#"{"message": "Validation error", "detail": [{"loc": ["body", "cpu"], "msg": "too large"}]}"#;
+    assert_eq!(classify(Scope::Sandbox, 422, None, body).message(), "cpu: too large");
+}
+
+#[test]
+fn a_gateways_envelope_is_opened() {
+    let body = r#"{"error": {"code": "fleet_full_retry", "message": "full", "retry_after": "7"}}"#;
+    let error = classify(Scope::Sandbox, 503, None, body);
+    assert_eq!((error.kind(), error.message()), (ErrorKind::FleetFull, "full"));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use classify::{Answer, Scope, from_answer, from_event, known_code};
+pub(crate) use classify::{Answer, Scope, from_answer, from_event, from_value, known_code};
 
 /// Anything that can go wrong between a call and its result.
 ///
@@ -29,7 +29,6 @@ pub(crate) use classify::{Answer, Scope, from_answer, from_event, known_code};
 /// ```
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -162,6 +161,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
+        self.0.message.push_str(hint);
+        self
+    }
+
     pub(crate) fn with_sandbox_id(mut self, sandbox_id: &str) -> Self {
         self.0.sandbox_id = Some(sandbox_id.to_owned());
         self
@@ -178,8 +182,11 @@ impl Error {
 
     /// A server that repeats the request's key in its answer must not bring it into a log.
     pub(crate) fn without(mut self, secret: &str) -> Self {
-        if !secret.is_empty() {
-            for text in [Some(&mut self.0.message), self.0.detail.as_mut()].into_iter().flatten() {
+        // A shorter one is no key that a server would know, and would tear holes into any text.
+        if secret.len() >= 6 {
+            let Inner { message, detail, code, request_id, .. } = &mut *self.0;
+            let others = [detail, code, request_id].into_iter().filter_map(Option::as_mut);
+            for text in std::iter::once(message).chain(others) {
                 if text.contains(secret) {
                     *text = text.replace(secret, "***");
                 }
@@ -228,7 +235,8 @@ impl Error {
         self.0.signal
     }
 
-    /// The sandbox that may still run, with [`ErrorKind::Cleanup`].
+    /// The sandbox that may still run, with [`ErrorKind::Cleanup`]; or the one that a create with
+    /// an unreadable answer has made, with [`ErrorKind::Decode`].
     pub fn sandbox_id(&self) -> Option<&str> {
         self.0.sandbox_id.as_deref()
     }
@@ -317,7 +325,21 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &self.0.kind).field("message", &self.0.message);
+        let optional: [(&str, &dyn fmt::Debug, bool); 7] = [
+            ("status", &self.0.status, self.0.status.is_some()),
+            ("code", &self.0.code, self.0.code.is_some()),
+            ("request_id", &self.0.request_id, self.0.request_id.is_some()),
+            ("retry_after", &self.0.retry_after, self.0.retry_after.is_some()),
+            ("signal", &self.0.signal, self.0.signal.is_some()),
+            ("sandbox_id", &self.0.sandbox_id, self.0.sandbox_id.is_some()),
+            ("source", &self.0.source, self.0.source.is_some()),
+        ];
+        for (name, value, _) in optional.iter().filter(|(_, _, is_set)| *is_set) {
+            shown.field(name, value);
+        }
+        shown.finish()
     }
 }
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::millis;
 use crate::api::OutputStream;
-use crate::error::{Error, ErrorKind, from_event};
+use crate::error::{Error, ErrorKind, from_event, from_value};
 use crate::open_enum::TextVisitor;
 use crate::wire::{Base64, Integer};
 
@@ -43,8 +44,6 @@ struct Frame {
     code: Option<Code>,
     pid: Option<i64>,
     duration_ms: Option<Integer>,
-    message: Option<String>,
-    signal: Option<i32>,
 }
 
 enum Kind {
@@ -73,12 +72,12 @@ impl<'de> Deserialize<'de> for Kind {
     }
 }
 
-/// `code` is the exit code of one kind and the reason of another.
+/// `code` is the exit code of one kind, and the reason of another.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Code {
     Exit(i32),
-    Reason(String),
+    Other(serde::de::IgnoredAny),
 }
 
 /// The event in `data`; `None` for a kind that this version does not know.
@@ -87,48 +86,66 @@ enum Code {
 ///
 /// What the server reports by an `error` event, or an event that is not what the API describes.
 pub(crate) fn read(data: &str) -> Result<Option<ExecEvent>, Error> {
-    let frame: Frame = match serde_json::from_str(data) {
-        Ok(frame) => frame,
-        // A kind of the future may use a known member's name for something else.
-        Err(error) => return if is_unknown(data) { Ok(None) } else { Err(unreadable(&error)) },
+    let Ok(frame) = serde_json::from_str::<Frame>(data) else {
+        return read_loosely(data);
     };
     match frame.kind {
         Kind::Started => Ok(Some(ExecEvent::Started { pid: frame.pid })),
         Kind::Chunk => match (frame.stream, frame.data) {
+            (None, _) => Err(missing("exec_chunk", "stream")),
+            (_, None) => Err(missing("exec_chunk", "data")),
             (Some(OutputStream::Stdout), Some(Base64(data))) => Ok(Some(ExecEvent::Stdout(data))),
             (Some(OutputStream::Stderr), Some(Base64(data))) => Ok(Some(ExecEvent::Stderr(data))),
             (Some(_), _) => Ok(None),
-            (None, _) => Err(missing("exec_chunk", "stream")),
         },
         Kind::Exited => match frame.code {
             Some(Code::Exit(exit_code)) => {
                 Ok(Some(ExecEvent::Exited { exit_code, duration: millis(frame.duration_ms) }))
             }
-            _ => Err(missing("exec_exited", "code")),
+            _ => read_loosely(data),
         },
-        Kind::Error => {
-            let code = match frame.code {
-                Some(Code::Reason(code)) => Some(code),
-                Some(Code::Exit(_)) | None => None,
-            };
-            Err(from_event(code, frame.message, frame.signal))
-        }
+        Kind::Error => read_loosely(data),
         Kind::Unknown => Ok(None),
     }
 }
 
-fn is_unknown(data: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Any {
-        kind: Kind,
+/// What does not fit the frame: a kind of the future that uses a name for something else, or a
+/// known one whose members are written otherwise. Its reason must not be lost.
+fn read_loosely(data: &str) -> Result<Option<ExecEvent>, Error> {
+    let value: Value = serde_json::from_str(data).unwrap_or_default();
+    match value.get("kind").and_then(Value::as_str).map(Kind::from) {
+        Some(Kind::Started) => Ok(Some(ExecEvent::Started { pid: value["pid"].as_i64() })),
+        Some(Kind::Exited) => {
+            let code = value["code"].as_f64().filter(|code| code.fract() == 0.0);
+            let code =
+                code.filter(|code| (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(code));
+            let duration = Integer::deserialize(&value["duration_ms"]).ok();
+            match (code, value["signal"].as_i64().and_then(|signal| signal.try_into().ok())) {
+                (Some(code), _) => {
+                    let exit_code = code as i32;
+                    Ok(Some(ExecEvent::Exited { exit_code, duration: millis(duration) }))
+                }
+                (None, Some(signal)) => Err(killed(signal)),
+                _ => Err(missing("exec_exited", "code")),
+            }
+        }
+        Some(Kind::Error) => Err(from_value(&value)),
+        Some(Kind::Unknown) => Ok(None),
+        // A server that breaks down may say so in the form of its other failures.
+        None if ["detail", "message", "error"].iter().any(|name| value.get(name).is_some()) => {
+            Err(from_value(&value))
+        }
+        Some(Kind::Chunk) | None => Err(unreadable()),
     }
-    serde_json::from_str::<Any>(data).is_ok_and(|any| matches!(any.kind, Kind::Unknown))
 }
 
-fn unreadable(error: &serde_json::Error) -> Error {
-    let column = error.column();
-    let message = format!("an event of the stream is not what the API describes (column {column})");
-    Error::new(ErrorKind::Decode, message)
+fn killed(signal: i32) -> Error {
+    let message = format!("the command was ended by signal {signal}");
+    from_event(Some("exec_killed".to_owned()), Some(message), Some(signal))
+}
+
+fn unreadable() -> Error {
+    Error::new(ErrorKind::Decode, "an event of the stream is not what the API describes")
 }
 
 fn missing(kind: &str, member: &str) -> Error {
@@ -189,8 +206,34 @@ mod tests {
     }
 
     #[test]
+    fn members_that_are_written_otherwise_do_not_hide_the_reason() {
+        let error = |data: &str| read(data).expect_err(data);
+        let killed = error(r#"{"kind": "error", "code": "exec_killed", "signal": "SIGKILL"}"#);
+        assert_eq!((killed.kind(), killed.signal()), (ErrorKind::ExecKilled, None));
+        let late = error(r#"{"kind": "error", "code": "exec_timeout", "message": {"a": 1}}"#);
+        assert_eq!(late.kind(), ErrorKind::ExecTimeout);
+        let detail = error(r#"{"kind": "error", "code": "exec_timeout", "detail": "too late"}"#);
+        assert_eq!(detail.message(), "too late");
+        let signal = error(r#"{"kind": "exec_exited", "code": null, "signal": 9}"#);
+        assert_eq!((signal.kind(), signal.signal()), (ErrorKind::ExecKilled, Some(9)));
+        let broken = error(r#"{"detail": "Internal Server Error"}"#);
+        assert_eq!((broken.kind(), broken.message()), (ErrorKind::Api, "Internal Server Error"));
+        assert_eq!(
+            read(r#"{"kind": "exec_started", "pid": "17"}"#).expect("no member that matters"),
+            Some(ExecEvent::Started { pid: None })
+        );
+        assert_eq!(
+            read(r#"{"kind": "exec_exited", "code": 3.0, "duration_ms": 18.4}"#).expect("a code"),
+            Some(ExecEvent::Exited { exit_code: 3, duration: Duration::from_millis(18) })
+        );
+    }
+
+    #[test]
     fn an_exit_code_is_never_invented() {
         for data in [
+            r#"{"kind": "exec_chunk", "stream": "stdout"}"#,
+            r#"{"kind": "exec_chunk", "stream": "stdout", "data": null}"#,
+            r#"{"kind": "exec_exited", "code": 1e300}"#,
             r#"{"kind": "exec_exited"}"#,
             r#"{"kind": "exec_exited", "code": null}"#,
             r#"{"kind": "exec_exited", "code": "0"}"#,

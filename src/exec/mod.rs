@@ -13,7 +13,7 @@ pub use text::ExecTextStream;
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::api::{Integer, types};
 
@@ -31,6 +31,9 @@ pub struct ExecResult {
     /// The code that the command exited with.
     pub exit_code: i32,
     /// How long it ran, measured by the server in whole milliseconds; zero if it did not say.
+    /// Serialised as a number, `duration_ms`.
+    #[serde(rename = "duration_ms", serialize_with = "as_millis")]
+    #[cfg_attr(feature = "schemars", schemars(with = "u64"))]
     pub duration: Duration,
 }
 
@@ -81,6 +84,10 @@ impl ExecOutput {
             duration: self.duration,
         }
     }
+}
+
+fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
 fn lossy(bytes: Vec<u8>) -> String {

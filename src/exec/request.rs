@@ -9,8 +9,8 @@ use progenitor_client::{ByteStream, ResponseValue};
 
 use super::{ExecResult, ExecStream};
 use crate::api::types;
-use crate::client::{Call, Safety};
-use crate::error::{Error, ErrorKind, Scope};
+use crate::client::{Call, Client, Safety};
+use crate::error::{Error, ErrorKind, Scope, from_event, known_code};
 use crate::sse::Body;
 use crate::wire::whole_seconds;
 use crate::{Sandbox, Secret};
@@ -107,7 +107,14 @@ impl ExecRequest {
         let body = &command.body(false)?;
         let id = command.sandbox.id();
         let send = |api: crate::api::Client| async move { api.exec_command(id, body).await };
-        let answer = command.sandbox.client().call(command.call(false), send).await?;
+        let client = command.sandbox.client();
+        let answer = client.call(command.call(false), send).await?;
+        // A code decides, whatever the status.
+        if answer.code.as_deref().and_then(known_code).is_some() {
+            let message = answer.message.clone().or_else(|| answer.detail.clone());
+            let error = from_event(answer.code.clone(), message, answer.signal);
+            return Err(client.described(error, &answer));
+        }
         Ok(answer.into_inner().into())
     }
 }
@@ -140,23 +147,28 @@ impl ExecStreamRequest {
         let body = &command.body(true)?;
         let id = command.sandbox.id();
         let send = |api: crate::api::Client| async move { api.exec_command_stream(id, body).await };
-        let answer = command.sandbox.client().call(command.call(true), send).await?;
-        let (body, request_id) = body_of(answer)?;
-        Ok(ExecStream::new(body, command.patience(), request_id))
+        let client = command.sandbox.client();
+        let answer = client.call(command.call(true), send).await?;
+        let (body, request_id) = body_of(client, answer, Scope::Sandbox).await?;
+        let stream = ExecStream::new(body, command.patience(), request_id);
+        Ok(stream.hiding(client.api_key().clone()))
     }
 }
 
 /// The body of an answer that is a stream of events, and the request's id.
-pub(crate) fn body_of(answer: ResponseValue<ByteStream>) -> Result<(Body, Option<String>), Error> {
+pub(crate) async fn body_of(
+    client: &Client,
+    answer: ResponseValue<ByteStream>,
+    scope: Scope,
+) -> Result<(Body, Option<String>), Error> {
     let headers = answer.headers();
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let request_id = header("x-request-id").map(str::to_owned);
     let content_type = header("content-type").unwrap_or("text/event-stream");
     if !content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
         let message = format!("the server answered {content_type} where a stream was asked for");
-        return Err(Error::new(ErrorKind::Decode, message)
-            .with_status(Some(answer.status().as_u16()))
-            .with_request_id(request_id));
+        let error = client.described(Error::new(ErrorKind::Decode, message), &answer);
+        return Err(client.reason(answer, scope).await.unwrap_or(error));
     }
     Ok((answer.into_inner_stream(), request_id))
 }

@@ -9,6 +9,7 @@ use futures::{Stream, StreamExt as _};
 
 use super::event::{self, ExecEvent};
 use super::{ExecOutput, ExecTextStream};
+use crate::Secret;
 use crate::error::{Error, ErrorKind};
 use crate::sse::{Body, Events};
 
@@ -24,11 +25,18 @@ pub struct ExecStream {
     events: Option<Events>,
     ended: bool,
     request_id: Option<String>,
+    api_key: Option<Secret>,
 }
 
 impl ExecStream {
     pub(super) fn new(body: Body, idle: Duration, request_id: Option<String>) -> Self {
-        Self { events: Some(Events::new(body, idle)), ended: false, request_id }
+        Self { events: Some(Events::new(body, idle)), ended: false, request_id, api_key: None }
+    }
+
+    /// Keeps the key out of what the server says.
+    pub(super) fn hiding(mut self, api_key: Secret) -> Self {
+        self.api_key = Some(api_key);
+        self
     }
 
     /// The id that the server gave the request.
@@ -56,6 +64,13 @@ impl ExecStream {
                 ExecEvent::Stderr(data) => output.stderr.extend_from_slice(&data),
                 ExecEvent::Exited { exit_code, duration } => {
                     (output.exit_code, output.duration) = (exit_code, duration);
+                    if let Some(events) = &mut self.events {
+                        let drained = std::future::poll_fn(|cx| {
+                            events.drain(cx);
+                            Poll::Ready(())
+                        });
+                        drained.await;
+                    }
                     return Ok(output);
                 }
                 ExecEvent::Started { .. } => {}
@@ -93,8 +108,10 @@ impl Stream for ExecStream {
             };
         };
         this.ended = matches!(item, Err(_) | Ok(ExecEvent::Exited { .. }));
-        let request_id = || this.request_id.clone();
-        Poll::Ready(Some(item.map_err(|error| error.with_request_id(request_id()))))
+        let api_key = this.api_key.as_ref().map_or("", Secret::expose);
+        Poll::Ready(Some(
+            item.map_err(|error| error.with_request_id(this.request_id.clone()).without(api_key)),
+        ))
     }
 }
 

@@ -196,6 +196,18 @@ async fn a_silent_stream_ends_with_an_error_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn comments_are_a_sign_of_life() {
+    let ping = futures::stream::unfold(0, |count| async move {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let last = format!("data: {EXITED}\n\n");
+        let text = if count < 10 { ": keep-alive\n\n".to_owned() } else { last };
+        Some((Ok(Bytes::from(text)), count + 1))
+    });
+    let mut stream = ExecStream::new(Box::pin(ping), Duration::from_secs(90), None);
+    assert!(matches!(stream.next().await, Some(Ok(ExecEvent::Exited { .. }))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_reader_is_no_silent_server() {
     let started = "data: {\"kind\": \"exec_started\", \"pid\": 1}\n\n";
     let pieces = vec![Bytes::from(started), Bytes::from(format!("data: {EXITED}\n\n"))];

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::{Sandbox, SandboxGuard};
+use super::{Sandbox, SandboxGuard, lifecycle};
 use crate::api::types;
 use crate::api::{NetworkMode, OnTimeout, SandboxSize, Template};
 use crate::client::options::{CallOptions, call_options};
-use crate::client::{Client, RetryPolicy, Safety};
-use crate::error::{Error, ErrorKind};
+use crate::client::{Call, Client, RetryPolicy, Safety};
+use crate::error::{Error, ErrorKind, Scope};
 use crate::wire::whole_seconds;
 use crate::{Secret, rt};
 
@@ -145,8 +145,10 @@ impl CreateSandbox {
         // The request runs as a task: if the caller leaves, the sandbox that comes of it is known
         // here, and its guard terminates it.
         let (sender, receiver) = futures::channel::oneshot::channel();
+        let unfinished = Unfinished(Some(client.clone()));
         let request = async move {
-            let result = post(client, self.body, policy).await;
+            let result = post(client, self.body, policy, || !sender.is_canceled()).await;
+            unfinished.finish();
             // Nobody receives it: the guard in it is dropped, and terminates.
             drop(sender.send(result.map(SandboxGuard::new)));
         };
@@ -155,10 +157,26 @@ impl CreateSandbox {
         }
         match receiver.await {
             Ok(result) => result.map(SandboxGuard::disarm),
-            Err(_) => Err(Error::new(
-                ErrorKind::Connection,
-                "the runtime shut down while the sandbox was being created; it may exist",
-            )),
+            Err(_) => Err(Error::new(ErrorKind::Connection, LOST)),
+        }
+    }
+}
+
+const LOST: &str = "the runtime ended while a sandbox was being created; it may exist";
+
+/// Reports a request that is dropped under way: with its runtime, when the caller may have left.
+struct Unfinished(Option<Client>);
+
+impl Unfinished {
+    fn finish(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(client) = &self.0 {
+            client.report_cleanup_error(&Error::new(ErrorKind::Cleanup, LOST));
         }
     }
 }
@@ -167,11 +185,22 @@ async fn post(
     client: Client,
     body: types::CreateSandboxRequest,
     policy: RetryPolicy,
+    wanted: impl Fn() -> bool,
 ) -> Result<Sandbox, Error> {
     let body = &body;
     let send = |api: crate::api::Client| async move { api.create_sandbox(body).await };
-    let wire = client.call(client.plain(Safety::Launch(policy)), send).await?.into_inner();
-    Ok(Sandbox::from_wire(client, wire))
+    let call = Call { scope: Scope::Within, ..client.plain(Safety::Launch(policy)) };
+    let created = client.call_while(call, wanted, send).await;
+    let created =
+        created.and_then(|answer| Sandbox::from_wire(client.clone(), answer.into_inner()));
+    // An answer that cannot be read is no reason to leave its sandbox running.
+    if let Err(error) = &created
+        && let Some(id) = error.sandbox_id()
+        && let Err(cause) = lifecycle::terminate_with(&client, id).await
+    {
+        return Err(Error::cleanup(id, cause));
+    }
+    created
 }
 
 /// What cannot be put on the wire. All else the server judges.
@@ -211,6 +240,12 @@ impl IntoFuture for CreateSandbox {
 impl From<Template> for CreateSandbox {
     fn from(template: Template) -> Self {
         Self::from_template(template)
+    }
+}
+
+impl From<String> for CreateSandbox {
+    fn from(template: String) -> Self {
+        Self::from_template(template.into())
     }
 }
 

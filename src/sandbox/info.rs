@@ -54,6 +54,20 @@ pub struct SandboxInfo {
     pub preview_host_base: Option<String>,
 }
 
+impl SandboxInfo {
+    /// The news, and what was known and is not mentioned again: a token may be told only once.
+    pub(super) fn absorb(&mut self, wire: types::Sandbox) {
+        let keeps_metadata = wire.metadata.is_none();
+        let known = std::mem::replace(self, Self::from(wire));
+        self.preview_auth_token = self.preview_auth_token.take().or(known.preview_auth_token);
+        self.preview_host_base = self.preview_host_base.take().or(known.preview_host_base);
+        self.volume = self.volume.take().or(known.volume);
+        if keeps_metadata {
+            self.metadata = known.metadata;
+        }
+    }
+}
+
 impl From<types::Sandbox> for SandboxInfo {
     fn from(wire: types::Sandbox) -> Self {
         Self {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Sandbox, SandboxInfo};
+use super::Sandbox;
 use crate::api::{SandboxStatus, types};
 use crate::client::Safety;
 use crate::error::Error;
@@ -12,7 +12,7 @@ pub(super) async fn refresh(sandbox: &Sandbox) -> Result<(), Error> {
     let (client, id) = (sandbox.client(), sandbox.id());
     let send = |api: crate::api::Client| async move { api.get_sandbox(id).await };
     let wire = client.call(client.plain(Safety::Repeatable), send).await?.into_inner();
-    sandbox.update(|info| *info = SandboxInfo::from(wire));
+    sandbox.update(|info| info.absorb(wire));
     Ok(())
 }
 
@@ -33,8 +33,11 @@ pub(super) async fn terminate(sandbox: &Sandbox) -> Result<(), Error> {
 /// Through a client that need not be the handle's own.
 pub(super) async fn terminate_with(client: &crate::Client, id: &str) -> Result<(), Error> {
     let send = |api: crate::api::Client| async move { api.terminate_sandbox(id).await };
-    client.call(client.plain(Safety::Repeatable), send).await?;
-    Ok(())
+    match client.call(client.plain(Safety::Repeatable), send).await {
+        // It is gone, perhaps by a first try whose answer was lost.
+        Err(error) if !error.is_sandbox_not_found() => Err(error),
+        _ => Ok(()),
+    }
 }
 
 pub(super) async fn set_timeout(sandbox: &Sandbox, timeout: Duration) -> Result<(), Error> {
@@ -43,6 +46,6 @@ pub(super) async fn set_timeout(sandbox: &Sandbox, timeout: Duration) -> Result<
     let body = &types::SetTimeoutRequest { timeout_seconds, ..Default::default() };
     let send = |api: crate::api::Client| async move { api.set_sandbox_timeout(id, body).await };
     let wire = client.call(client.plain(Safety::Once), send).await?.into_inner();
-    sandbox.update(|info| *info = SandboxInfo::from(wire));
+    sandbox.update(|info| info.absorb(wire));
     Ok(())
 }

@@ -13,8 +13,8 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use super::Sandbox;
 use crate::api::{SandboxStatus, types};
 use crate::client::options::{CallOptions, call_options};
-use crate::client::{Client, Safety};
-use crate::error::{Error, ErrorKind};
+use crate::client::{Call, Client, Safety};
+use crate::error::{Error, ErrorKind, Scope};
 use crate::wire::{Integer, MetadataQuery};
 
 /// A list of sandboxes, newest first; see [`Sandbox::list`]. Await it for all of them, or call
@@ -63,25 +63,28 @@ impl ListSandboxes {
     /// After an error the stream ends. Dropping it between pages costs nothing.
     pub fn stream(self) -> SandboxStream {
         let pages = futures::stream::try_unfold(Cursor::Start(self), |cursor| async move {
-            let (client, list, cursor) = match cursor {
-                Cursor::Start(list) => (list.options.resolve()?, list, None),
-                Cursor::Next(client, list, cursor) => (client, list, Some(cursor)),
+            let (client, list, mut seen) = match cursor {
+                Cursor::Start(list) => (list.options.resolve()?, list, Vec::new()),
+                Cursor::Next(client, list, seen) => (client, list, seen),
                 Cursor::End => return Ok(None),
             };
-            let page = list.page(&client, cursor.as_deref()).await?;
+            let page = list.page(&client, seen.last().map(String::as_str)).await?;
             let sandboxes: Vec<_> = page
                 .sandboxes
                 .into_iter()
-                .map(|wire| Ok(Sandbox::from_wire(client.clone(), wire)))
+                .map(|wire| Sandbox::from_wire(client.clone(), wire))
                 .collect();
             let next = match page.next_cursor.filter(|next| !next.is_empty()) {
-                Some(next) if Some(&next) == cursor.as_ref() => {
+                Some(next) if seen.contains(&next) => {
                     return Err(Error::new(
                         ErrorKind::Decode,
                         "the server answered with the same page again",
                     ));
                 }
-                Some(next) => Cursor::Next(client, list, next),
+                Some(next) => {
+                    seen.push(next);
+                    Cursor::Next(client, list, seen)
+                }
                 None => Cursor::End,
             };
             Ok(Some((futures::stream::iter(sandboxes), next)))
@@ -102,13 +105,15 @@ impl ListSandboxes {
         let send = |api: crate::api::Client| async move {
             api.list_sandboxes(cursor, limit, metadata, status).await
         };
-        Ok(client.call(client.plain(Safety::Repeatable), send).await?.into_inner())
+        let call = Call { scope: Scope::Resource, ..client.plain(Safety::Repeatable) };
+        Ok(client.call(call, send).await?.into_inner())
     }
 }
 
 enum Cursor {
     Start(ListSandboxes),
-    Next(Client, ListSandboxes, String),
+    /// The cursors so far; the last one leads on.
+    Next(Client, ListSandboxes, Vec<String>),
     End,
 }
 

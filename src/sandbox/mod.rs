@@ -21,10 +21,10 @@ pub use reach::{GetSandbox, ResumeSandbox};
 
 use crate::api::types;
 use crate::api::{NetworkMode, OnTimeout, SandboxStatus, Template};
-use crate::client::Client;
+use crate::client::{Client, check_id};
 use crate::commands::{self, Command, SpawnRequest};
 use crate::exec::{ExecRequest, ExecStreamRequest};
-use crate::{Error, Files, Secret, Timestamp};
+use crate::{Error, ErrorKind, Files, Secret, Timestamp};
 
 /// One sandbox: an isolated, short-lived Linux VM.
 ///
@@ -86,7 +86,9 @@ impl Sandbox {
     /// # Cancel safety
     ///
     /// If the future is dropped while the request is under way, the request goes on in the
-    /// background and the sandbox that comes of it is terminated.
+    /// background and the sandbox that comes of it is terminated. If the runtime itself ends
+    /// meanwhile, that cannot be done, and
+    /// [`on_cleanup_error`](crate::ClientBuilder::on_cleanup_error) hears of it.
     pub fn create(template: impl Into<Template>) -> CreateSandbox {
         CreateSandbox::from_template(template.into())
     }
@@ -299,10 +301,17 @@ impl Sandbox {
         &self.0.client
     }
 
-    pub(crate) fn from_wire(client: Client, wire: types::Sandbox) -> Self {
+    /// # Errors
+    ///
+    /// An id that would change the path of later requests.
+    pub(crate) fn from_wire(client: Client, wire: types::Sandbox) -> Result<Self, Error> {
         let info = SandboxInfo::from(wire);
         let id = info.id.clone();
-        Self(Arc::new(Inner { client, id, info: RwLock::new(Arc::new(info)) }))
+        check_id("sandbox id", &id).map_err(|error| {
+            let message = format!("the answer is not what the API describes: {}", error.message());
+            Error::new(ErrorKind::Decode, message)
+        })?;
+        Ok(Self(Arc::new(Inner { client, id, info: RwLock::new(Arc::new(info)) })))
     }
 
     fn update(&self, change: impl FnOnce(&mut SandboxInfo)) {
@@ -436,7 +445,8 @@ impl Sandbox {
         lifecycle::pause(self).await
     }
 
-    /// Ends the sandbox and all that runs in it. On a terminated one it does nothing.
+    /// Ends the sandbox and all that runs in it. On one that has ended, or that the server no
+    /// longer knows, it does nothing.
     /// `DELETE /v1/sandboxes/{id}`.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ impl GetSandbox {
         let id = check_id("sandbox id", &self.id)?;
         let send = |api: crate::api::Client| async move { api.get_sandbox(id).await };
         let wire = client.call(client.plain(Safety::Repeatable), send).await?.into_inner();
-        Ok(Sandbox::from_wire(client, wire))
+        Sandbox::from_wire(client, wire)
     }
 }
 
@@ -70,7 +70,7 @@ impl ResumeSandbox {
         let policy = self.options.fleet_full_retry.unwrap_or(client.fleet_full_retry());
         let send = |api: crate::api::Client| async move { api.resume_sandbox(id).await };
         let wire = client.call(client.plain(Safety::Launch(policy)), send).await?.into_inner();
-        Ok(Sandbox::from_wire(client, wire))
+        Sandbox::from_wire(client, wire)
     }
 }
 

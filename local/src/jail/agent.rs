@@ -10,6 +10,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use super::spec::PROXY_PORT;
 use super::sys::Reaped;
 use super::wire::{Reply, Request, Setup, Started};
 use super::{memory, paths, processes, socket, spawn, stage, sys};
@@ -18,19 +19,31 @@ struct Agent {
     memory_limit: u64,
     spawner: spawn::Spawner,
     max_commands: usize,
-    /// Each command's process id, and the socket on which its end is to be reported.
-    commands: BTreeMap<i32, OwnedFd>,
+    /// Each command's process id.
+    commands: BTreeMap<i32, Command>,
+    /// Processes killed for going beyond the memory limit.
+    memory_kills: u64,
     /// False when nothing but the agent is left.
     alive: bool,
     frozen: bool,
     paths: paths::Paths,
 }
 
+struct Command {
+    /// Where its end is to be reported.
+    socket: OwnedFd,
+    /// The count when it started.
+    memory_kills: u64,
+}
+
 /// Serves the control socket until it closes or the server's process ends. Its own end takes every process along.
 pub(super) fn run(control: &OwnedFd, server: OwnedFd, setup: &Setup) -> ! {
     let status = match prepare(setup) {
-        Ok((mut agent, signals)) => {
-            if socket::send(control.as_fd(), &Started::Ready.encode(), &[]).is_ok() {
+        Ok((mut agent, signals, listener)) => {
+            let beside: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+            let sent = socket::send(control.as_fd(), &Started::Ready.encode(), &beside);
+            drop(listener);
+            if sent.is_ok() {
                 agent.serve(control, &server, &signals);
             }
             0
@@ -45,27 +58,38 @@ pub(super) fn run(control: &OwnedFd, server: OwnedFd, setup: &Setup) -> ! {
     stage::exit(status)
 }
 
-fn prepare(setup: &Setup) -> Result<(Agent, SignalFd), Errno> {
+fn prepare(setup: &Setup) -> Result<(Agent, SignalFd, Option<OwnedFd>), Errno> {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     mask.thread_block()?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    // A socket for each running command is held here; commands get the limit that was found.
+    // A socket for each running command is held here.
     let files = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, files.1, files.1)?;
     let agent = Agent {
         memory_limit: setup.memory_bytes,
-        spawner: spawn::Spawner::new(setup, files)?,
+        spawner: spawn::Spawner::new(setup, files.0)?,
         // Some descriptors are left for the requests themselves.
         max_commands: usize::try_from(setup.max_processes.min(files.1.saturating_sub(64)))
             .unwrap_or(usize::MAX),
         commands: BTreeMap::new(),
+        memory_kills: 0,
         alive: false,
         frozen: false,
         paths: paths::Paths::new()?,
     };
-    Ok((agent, signals))
+    let listener = setup.proxy.then(listen).transpose()?;
+    Ok((agent, signals, listener))
+}
+
+/// A socket keeps the network namespace that it was made in, wherever it is accepted on.
+fn listen() -> Result<OwnedFd, Errno> {
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], PROXY_PORT));
+    let listener = std::net::TcpListener::bind(address);
+    listener
+        .map(OwnedFd::from)
+        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
 }
 
 impl Agent {
@@ -92,7 +116,8 @@ impl Agent {
                 return;
             }
             if self.alive && !self.frozen && Instant::now() >= next_look {
-                let pause = memory::watch(self.memory_limit);
+                let (pause, killed) = memory::watch(self.memory_limit);
+                self.memory_kills += u64::from(killed);
                 next_look = Instant::now() + Duration::from_millis(pause);
             }
             if child_ended {
@@ -113,16 +138,21 @@ impl Agent {
 
     fn reap(&mut self) {
         loop {
-            let (pid, reply) = match sys::reap() {
-                Reaped::Exited(pid, code) => (pid, Reply::Exited { code }),
-                Reaped::Signaled(pid, signal) => (pid, Reply::Signaled { signal }),
+            let (pid, exit) = match sys::reap() {
+                Reaped::Exited(pid, code) => (pid, Ok(code)),
+                Reaped::Signaled(pid, signal) => (pid, Err(signal)),
                 Reaped::NoneYet => return,
                 Reaped::NoChildren => {
                     self.alive = false;
                     return;
                 }
             };
-            if let Some(socket) = self.commands.remove(&pid) {
+            if let Some(Command { socket, memory_kills }) = self.commands.remove(&pid) {
+                let memory_kills = self.memory_kills - memory_kills;
+                let reply = match exit {
+                    Ok(code) => Reply::Exited { code, memory_kills },
+                    Err(signal) => Reply::Signaled { signal, memory_kills },
+                };
                 answer(&socket, &reply, None);
             }
         }
@@ -148,7 +178,8 @@ impl Agent {
                         Ok(pid) => {
                             self.alive = true;
                             answer(&socket, &Reply::Spawned { pid }, None);
-                            self.commands.insert(pid, socket);
+                            let memory_kills = self.memory_kills;
+                            self.commands.insert(pid, Command { socket, memory_kills });
                             return;
                         }
                         Err(Errno::EAGAIN) => Reply::Limit,

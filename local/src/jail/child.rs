@@ -35,6 +35,7 @@ pub struct Process {
     pub pid: i32,
     answers: Answers,
     exit: Option<Exit>,
+    memory_kills: u64,
     link: Arc<Link>,
 }
 
@@ -68,7 +69,8 @@ impl Child {
         status.read_to_end(&mut failure).await?;
         match ExecFailure::decode(&failure) {
             None => {
-                let process = Process { pid, answers, exit: None, link: Arc::clone(link) };
+                let process =
+                    Process { pid, answers, exit: None, memory_kills: 0, link: Arc::clone(link) };
                 Ok(Self { process, stdout, stderr })
             }
             Some(ExecFailure::Cwd(errno)) => Err(Error::BadCwd { path: cwd, cause: errno.into() }),
@@ -91,12 +93,20 @@ impl Process {
             return Ok(exit);
         }
         let exit = match self.answers.next().await.map_err(from_io)?.0 {
-            Reply::Exited { code } => Exit::Code(code),
-            Reply::Signaled { signal } => Exit::Signal(signal),
+            Reply::Exited { code, memory_kills } => (Exit::Code(code), memory_kills),
+            Reply::Signaled { signal, memory_kills } => (Exit::Signal(signal), memory_kills),
             other => return Err(unexpected(&other)),
         };
+        let (exit, memory_kills) = exit;
         self.exit = Some(exit);
+        self.memory_kills = memory_kills;
         Ok(exit)
+    }
+
+    /// Once it has ended: how many processes of the sandbox were killed meanwhile because all together went beyond the
+    /// memory limit.
+    pub fn memory_kills(&self) -> u64 {
+        self.memory_kills
     }
 
     /// Sends a signal to the command and all that belongs to its session, as long as any of it is left.

@@ -1,9 +1,10 @@
 //! The handle of a running sandbox.
 
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -23,6 +24,7 @@ pub struct Jail(Arc<Handle>);
 struct Handle {
     link: Arc<Link>,
     pidfd: Option<AsyncFd<OwnedFd>>,
+    proxy: Mutex<Option<OwnedFd>>,
     reaped: AtomicBool,
 }
 
@@ -42,7 +44,12 @@ impl Jail {
         // The handle first: it kills the agent if the rest fails.
         let pidfd = link::register(agent.pidfd)?;
         let link = Arc::new(Link::new(agent.control)?);
-        Ok(Self(Arc::new(Handle { link, pidfd: Some(pidfd), reaped: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Handle {
+            link,
+            pidfd: Some(pidfd),
+            proxy: Mutex::new(agent.proxy),
+            reaped: AtomicBool::new(false),
+        })))
     }
 
     /// Starts a command. It runs on when the [`Child`] is dropped.
@@ -117,6 +124,13 @@ impl Jail {
                 Err(_) => return,
             }
         }
+    }
+
+    /// The socket that listens inside a sandbox with [`Network::Proxy`](super::Network::Proxy), the first time that it is
+    /// asked for. It holds the sandbox's network namespace for as long as it is open.
+    pub fn take_proxy_listener(&self) -> Option<TcpListener> {
+        let mut proxy = self.0.proxy.lock().unwrap_or_else(PoisonError::into_inner);
+        proxy.take().map(TcpListener::from)
     }
 
     /// The files of the sandbox. They do not keep it alive.

@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Agent {
     pub control: OwnedFd,
     pub pidfd: OwnedFd,
+    /// Listens inside, for the proxy.
+    pub proxy: Option<OwnedFd>,
 }
 
 /// Kills an agent whose start did not come to its end.
@@ -77,10 +79,14 @@ pub(super) fn launch(spec: &Spec) -> Result<Agent, Error> {
         let _ = stage.kill();
     }
     let _ = stage.wait();
-    result.map(|pidfd| Agent { control, pidfd })
+    result.map(|(pidfd, proxy)| Agent { control, pidfd, proxy })
 }
 
-fn follow(control: &OwnedFd, server: &OwnedFd, spec: &Spec) -> Result<OwnedFd, Error> {
+fn follow(
+    control: &OwnedFd,
+    server: &OwnedFd,
+    spec: &Spec,
+) -> Result<(OwnedFd, Option<OwnedFd>), Error> {
     let patience = TimeVal::new(PATIENCE.as_secs() as _, 0);
     setsockopt(control, ReceiveTimeout, &patience).map_err(io::Error::from)?;
     let mut agent = Unfinished(None);
@@ -95,7 +101,10 @@ fn follow(control: &OwnedFd, server: &OwnedFd, spec: &Spec) -> Result<OwnedFd, E
         };
         match Started::decode(&bytes) {
             Some(Started::Cloned) => agent.0 = beside.pop(),
-            Some(Started::Ready) => return agent.0.take().ok_or(Error::AgentGone),
+            Some(Started::Ready) => {
+                let pidfd = agent.0.take().ok_or(Error::AgentGone)?;
+                return Ok((pidfd, beside.pop()));
+            }
             Some(Started::Refused { step, errno }) => {
                 return Err(refused(&step.to_string_lossy(), Errno::from_raw(errno)));
             }
@@ -125,7 +134,8 @@ fn setup(spec: &Spec) -> Setup {
     let cpus = spec.limits.cpus.ceil() as u64;
     Setup {
         hostname: OsString::from(&spec.hostname),
-        own_network: spec.network == Network::Off,
+        own_network: spec.network != Network::Host,
+        proxy: spec.network == Network::Proxy,
         memory_bytes: spec.limits.memory_bytes,
         max_processes: spec.limits.max_processes,
         disk_bytes: spec.limits.disk_bytes,

@@ -10,17 +10,23 @@ const ALERT: u64 = 20;
 /// After a kill: the rest is to be looked at soon, but the dying process has to be out of the way.
 const AFTER_KILL: u64 = 10;
 
-/// Kills the biggest process when all together exceed the limit. Returns the milliseconds until the next look is due.
-pub(super) fn watch(limit: u64) -> u64 {
-    let Ok(all) = processes::all() else { return ALERT };
+/// Kills the biggest process when all together exceed the limit. Returns the milliseconds until the next look is due, and
+/// whether it has killed.
+pub(super) fn watch(limit: u64) -> (u64, bool) {
+    let pause = look(limit);
+    (pause.unwrap_or(AFTER_KILL), pause.is_none())
+}
+
+fn look(limit: u64) -> Option<u64> {
+    let Ok(all) = processes::all() else { return Some(ALERT) };
     let found: Vec<(i32, u64)> =
         all.map(|process| (process.pid, processes::resident(process.pid))).collect();
     let sum = |sizes: &[(i32, u64)]| sizes.iter().map(|(_, size)| size).sum::<u64>();
     if sum(&found) <= limit / 2 {
-        return RELAXED;
+        return Some(RELAXED);
     }
     if sum(&found) <= limit {
-        return ALERT;
+        return Some(ALERT);
     }
     // From the cheap and too high to the exact: first without the pages of files, which the kernel can drop, ...
     let mut own: Vec<(i32, u64)> = found;
@@ -28,7 +34,7 @@ pub(super) fn watch(limit: u64) -> u64 {
         *size = fields(&format!("/proc/{pid}/status"), &["RssAnon:", "RssShmem:"]).unwrap_or(*size);
     }
     if sum(&own) <= limit {
-        return ALERT;
+        return Some(ALERT);
     }
     // ... then with the pages that processes share counted once, as after a fork of a big process.
     for (pid, size) in &mut own {
@@ -36,12 +42,12 @@ pub(super) fn watch(limit: u64) -> u64 {
             .unwrap_or(*size);
     }
     if sum(&own) <= limit {
-        return ALERT;
+        return Some(ALERT);
     }
     if let Some((pid, _)) = own.into_iter().max_by_key(|&(_, size)| size) {
         let _ = sys::kill(pid, libc::SIGKILL);
     }
-    AFTER_KILL
+    None
 }
 
 /// The sum of lines like `RssAnon:     12 kB`, in bytes. `None` when the file cannot be read or has none of them.

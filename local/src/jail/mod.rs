@@ -13,6 +13,7 @@ mod child;
 mod ctor;
 mod error;
 mod files;
+mod filter;
 mod handle;
 mod host;
 mod launch;
@@ -34,5 +35,6 @@ pub use error::{Error, FileError};
 pub use files::{Content, Entry, Files};
 pub use handle::Jail;
 pub use spec::{
-    ALIAS_DIR, Command, DEFAULT_PATH, Exit, INNER_ID, Limits, Network, Spec, UNPRIVILEGED_ID, Usage,
+    ALIAS_DIR, Command, DEFAULT_PATH, Exit, INNER_ID, Limits, Network, PROXY_PORT, Spec,
+    UNPRIVILEGED_ID, Usage,
 };

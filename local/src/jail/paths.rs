@@ -39,7 +39,11 @@ impl Paths {
         match look(path) {
             Ok(found) if is_dir(&plain(&found)?) => return Err(Errno::EISDIR),
             Ok(_) => {}
-            Err(Errno::ENOENT) => self.make_dirs(parent)?,
+            Err(Errno::ENOENT) => {
+                self.make_dirs(parent)?;
+                // Before the open makes a file where none may be.
+                self.writable_parent(path)?;
+            }
             Err(errno) => return Err(errno),
         }
         let mode = mode & 0o777;

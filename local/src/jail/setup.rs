@@ -11,6 +11,7 @@ use nix::unistd::{
     Gid, Uid, chdir, pivot_root, setgroups, sethostname, setresgid, setresuid, setsid,
 };
 
+use super::filter;
 use super::host::{self, HostParts, Part, relative};
 use super::spec::{ALIAS_DIR, INNER_ID};
 use super::stage::Refusal;
@@ -49,7 +50,8 @@ pub(super) fn isolate(setup: &Setup, root: bool, parts: Option<HostParts>) -> Re
     build_root(setup, &parts)?;
 
     sys::drop_capabilities().map_err(Refusal::at("drop the capabilities"))?;
-    prctl::set_no_new_privs().map_err(Refusal::at("set no_new_privs"))
+    prctl::set_no_new_privs().map_err(Refusal::at("set no_new_privs"))?;
+    filter::install().map_err(Refusal::at("install the filter of system calls (seccomp)"))
 }
 
 fn build_root(setup: &Setup, parts: &HostParts) -> Result<(), Refusal> {
@@ -73,14 +75,15 @@ fn build_root(setup: &Setup, parts: &HostParts) -> Result<(), Refusal> {
     mount_tmpfs(
         Path::new("dev/shm"),
         plain,
-        &format!("mode=1777,size={}", setup.memory_bytes / 2),
+        &format!("mode=1777,{}", size(setup.memory_bytes / 2)),
     )?;
     mount(
         Some("devpts"),
         "dev/pts",
         Some("devpts"),
         MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
-        Some("newinstance,ptmxmode=0666,mode=0620"),
+        // The host has a number of them for all.
+        Some("newinstance,ptmxmode=0666,mode=0620,max=64"),
     )
     .map_err(Refusal::at("mount devpts"))?;
     place_data(setup)?;
@@ -101,6 +104,11 @@ fn build_root(setup: &Setup, parts: &HostParts) -> Result<(), Refusal> {
 fn mount_tmpfs(path: &Path, flags: MsFlags, options: &str) -> Result<(), Refusal> {
     mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options))
         .map_err(|errno| Refusal { step: format!("mount a tmpfs with {options}"), errno })
+}
+
+/// Files take memory also where they are empty: one for each page of the size.
+fn size(bytes: u64) -> String {
+    format!("size={bytes},nr_inodes={}", (bytes / 4096).clamp(1024, 1 << 32))
 }
 
 fn make_dir(path: &Path) -> Result<(), Refusal> {
@@ -138,7 +146,7 @@ fn place_data(setup: &Setup) -> Result<(), Refusal> {
     mount_tmpfs(
         data,
         MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
-        &format!("mode=0755,size={}", setup.disk_bytes.max(4096)),
+        &format!("mode=0755,{}", size(setup.disk_bytes.max(4096))),
     )?;
     for (name, mode) in [("workspace", 0o755), ("tmp", 0o1777)] {
         let inner = data.join(name);

@@ -20,17 +20,19 @@ const DATA_SLACK: u64 = 512 << 20;
 
 /// What every command of the sandbox gets.
 pub(super) struct Spawner {
-    files: (rlim_t, rlim_t),
+    files: rlim_t,
     processes: rlim_t,
     data: rlim_t,
     cpus: Option<CpuSet>,
 }
 
 impl Spawner {
-    /// `files` is the limit of open files that commands are to have.
-    pub(super) fn new(setup: &Setup, files: (rlim_t, rlim_t)) -> Result<Self, Errno> {
+    /// `files` is the limit of open files that the server has. Commands get less: the kernel refuses to pass a descriptor
+    /// on when its user, who may be the same for all sandboxes and the server, has more of them on their way in sockets
+    /// than that; so code inside meets the limit before agents and the server do.
+    pub(super) fn new(setup: &Setup, files: rlim_t) -> Result<Self, Errno> {
         Ok(Self {
-            files,
+            files: files - files / 4,
             // The agent counts as one, being the same user of the same namespace.
             processes: setup.max_processes.saturating_add(1),
             data: setup.memory_bytes.saturating_mul(2).saturating_add(DATA_SLACK),
@@ -87,7 +89,7 @@ impl Spawner {
         sys::close_on_exec_from(3).map_err(other)?;
         lower(Resource::RLIMIT_NPROC, self.processes).map_err(other)?;
         lower(Resource::RLIMIT_DATA, self.data).map_err(other)?;
-        setrlimit(Resource::RLIMIT_NOFILE, self.files.0, self.files.1).map_err(other)?;
+        setrlimit(Resource::RLIMIT_NOFILE, self.files, self.files).map_err(other)?;
         if let Some(cpus) = &self.cpus {
             sched_setaffinity(Pid::from_raw(0), cpus).map_err(other)?;
         }

@@ -18,6 +18,9 @@ pub const INNER_ID: u32 = 1000;
 /// The user and group id of the host that commands run as when the server is root.
 pub const UNPRIVILEGED_ID: u32 = 65534;
 
+/// Where [`Network::Proxy`] listens.
+pub const PROXY_PORT: u16 = 3128;
+
 /// What a sandbox is made from.
 #[derive(Clone, Debug)]
 pub struct Spec {
@@ -92,6 +95,9 @@ impl Spec {
 pub enum Network {
     /// A network namespace of its own with only a loopback interface.
     Off,
+    /// As [`Network::Off`], with a socket that listens on [`PROXY_PORT`] of the loopback address and belongs to the server:
+    /// see [`Jail::take_proxy_listener`](super::Jail::take_proxy_listener).
+    Proxy,
     /// The host's network, its abstract Unix sockets and loopback services included.
     Host,
 }
@@ -101,7 +107,7 @@ pub enum Network {
 pub struct Limits {
     /// Memory of all processes together. Checked by the agent every 20 to 100 ms, which kills the biggest process when
     /// it is exceeded; in between, `RLIMIT_DATA` stops a single process at twice this plus 512 MiB. Memory that no process
-    /// has mapped (memfd, pipes) is not counted.
+    /// has mapped (pipes, sockets) is not counted; memfd is not there.
     pub memory_bytes: u64,
     /// Processes and threads at a time.
     pub max_processes: u64,

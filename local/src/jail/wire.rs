@@ -9,6 +9,8 @@ use nix::errno::Errno;
 pub(super) struct Setup {
     pub hostname: OsString,
     pub own_network: bool,
+    /// A listening socket is to be made and sent beside [`Started::Ready`].
+    pub proxy: bool,
     pub memory_bytes: u64,
     pub max_processes: u64,
     pub disk_bytes: u64,
@@ -23,7 +25,7 @@ pub(super) struct Setup {
 pub(super) enum Started {
     /// The agent exists; its pidfd is beside it.
     Cloned,
-    /// The sandbox is complete.
+    /// The sandbox is complete; the socket for the proxy is beside it if one was asked for.
     Ready,
     /// A step failed, and the sandbox is gone.
     Refused { step: OsString, errno: i32 },
@@ -73,14 +75,35 @@ pub(super) enum Request {
 #[derive(Debug)]
 pub(super) enum Reply {
     Done,
-    Failed { errno: i32 },
+    Failed {
+        errno: i32,
+    },
     Frozen,
     Limit,
-    Spawned { pid: i32 },
-    Exited { code: i32 },
-    Signaled { signal: i32 },
-    Usage { cpu_ns: u64, memory: u64, processes: u64 },
-    Stat { is_dir: bool, size: u64, mode: u32, seconds: i64, nanos: u32 },
+    Spawned {
+        pid: i32,
+    },
+    /// With the processes that were killed meanwhile for going beyond the memory limit.
+    Exited {
+        code: i32,
+        memory_kills: u64,
+    },
+    Signaled {
+        signal: i32,
+        memory_kills: u64,
+    },
+    Usage {
+        cpu_ns: u64,
+        memory: u64,
+        processes: u64,
+    },
+    Stat {
+        is_dir: bool,
+        size: u64,
+        mode: u32,
+        seconds: i64,
+        nanos: u32,
+    },
 }
 
 /// What a new process reports before it exits when it could not become the command.
@@ -117,6 +140,7 @@ impl Setup {
         let mut out = Encoder::new(0);
         out.bytes(&self.hostname);
         out.u64(u64::from(self.own_network));
+        out.u64(u64::from(self.proxy));
         out.u64(self.memory_bytes);
         out.u64(self.max_processes);
         out.u64(self.disk_bytes);
@@ -133,6 +157,7 @@ impl Setup {
         Some(Self {
             hostname: from.bytes()?,
             own_network: from.u64()? != 0,
+            proxy: from.u64()? != 0,
             memory_bytes: from.u64()?,
             max_processes: from.u64()?,
             disk_bytes: from.u64()?,
@@ -246,10 +271,12 @@ impl Reply {
         });
         match *self {
             Self::Done | Self::Frozen | Self::Limit => {}
-            Self::Failed { errno: number }
-            | Self::Spawned { pid: number }
-            | Self::Exited { code: number }
-            | Self::Signaled { signal: number } => out.i32(number),
+            Self::Failed { errno: number } | Self::Spawned { pid: number } => out.i32(number),
+            Self::Exited { code: number, memory_kills }
+            | Self::Signaled { signal: number, memory_kills } => {
+                out.i32(number);
+                out.u64(memory_kills);
+            }
             Self::Usage { cpu_ns, memory, processes } => {
                 out.u64(cpu_ns);
                 out.u64(memory);
@@ -274,8 +301,8 @@ impl Reply {
             3 => Self::Frozen,
             4 => Self::Limit,
             5 => Self::Spawned { pid: from.i32()? },
-            6 => Self::Exited { code: from.i32()? },
-            7 => Self::Signaled { signal: from.i32()? },
+            6 => Self::Exited { code: from.i32()?, memory_kills: from.u64()? },
+            7 => Self::Signaled { signal: from.i32()?, memory_kills: from.u64()? },
             8 => Self::Usage { cpu_ns: from.u64()?, memory: from.u64()?, processes: from.u64()? },
             9 => Self::Stat {
                 is_dir: from.u64()? != 0,

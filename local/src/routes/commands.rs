@@ -22,9 +22,6 @@ use crate::sandbox::Sandbox;
 
 const LONGEST_FOLLOW: u64 = 3600;
 
-/// A quiet stream says this often that it is alive.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
 pub(crate) async fn start(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -198,9 +195,6 @@ impl Follow {
                         "code": "timed_out",
                         "message": "The time to follow is over; the command runs on",
                     })));
-                }
-                () = tokio::time::sleep(KEEP_ALIVE) => {
-                    return Some(Bytes::from_static(b": keep-alive\n\n"));
                 }
             }
         }

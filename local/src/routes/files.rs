@@ -33,10 +33,7 @@ pub(crate) async fn write(
     };
     let content = body.content.0;
     if content.len() > LARGEST_CONTENT {
-        let detail = "One call carries at most 16 MiB of content; use a presigned URL for more";
-        return Err(
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).with_code("content_too_large")
-        );
+        return Err(answer::too_large());
     }
     let size = content.len();
     sandbox.ready().await?.files().write(&body.path, content, mode).await?;

@@ -1,5 +1,6 @@
 //! The endpoints, a file a topic.
 
+pub(crate) mod clock;
 pub(crate) mod commands;
 pub(crate) mod exec;
 pub(crate) mod files;

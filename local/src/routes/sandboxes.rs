@@ -1,7 +1,7 @@
 //! Creating, finding and ending sandboxes.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -25,9 +25,12 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let facts = create::check(body)?;
     let spec = create::spec(&facts, &app.config);
+    let policy = create::policy(&facts, &app.config);
     let sandbox = to_the_end(async move {
-        let sandbox = Sandbox::start(facts, spec).await?;
+        let sandbox = Sandbox::new(facts, &app.clock, app.config.transition);
+        // Others may see it `starting`; one that never runs has not been.
         app.insert(sandbox.clone());
+        sandbox.boot(spec, policy).await.inspect_err(|_| app.remove(&sandbox.id))?;
         Ok(sandbox)
     })
     .await?;
@@ -107,6 +110,7 @@ pub(crate) async fn pause(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let sandbox = app.find(&id)?;
+    let created_at = app.clock.time().into();
     to_the_end(async move { sandbox.pause().await }).await?;
     let paused = types::PausedSandbox {
         sandbox_id: Some(id),
@@ -114,7 +118,7 @@ pub(crate) async fn pause(
         status: Some(SandboxStatus::Paused),
         // Frozen in memory: nothing is written.
         snapshot_size_mb: Some(Integer(0)),
-        created_at: Some(SystemTime::now().into()),
+        created_at: Some(created_at),
         ..types::PausedSandbox::default()
     };
     Ok(answer::json(StatusCode::OK, &paused))

@@ -1,6 +1,8 @@
 //! Helpers of the jail's tests.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod program;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -83,4 +85,27 @@ pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
         assert!(start.elapsed().as_secs() < 60, "{what} did not come true");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
+}
+
+/// One request as it stands, and the whole answer.
+pub async fn http(address: std::net::SocketAddr, request: String) -> String {
+    use tokio::io::AsyncWriteExt as _;
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(request.as_bytes()).await.expect("it is sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+pub fn children_of(parent: i32) -> Vec<i32> {
+    let parent = parent.to_string();
+    let entries = std::fs::read_dir("/proc").expect("/proc");
+    entries
+        .filter_map(|entry| {
+            let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let other = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?;
+            (other == parent).then_some(pid)
+        })
+        .collect()
 }
