@@ -263,7 +263,7 @@ pub mod types {
         ///The size of the whole output in bytes; the next `offset` (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub size: ::std::option::Option<crate::wire::Integer>,
-        ///Whether a part of the output is missing (REST).
+        ///Whether output from `offset` on is missing because it is no longer kept (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub truncated: ::std::option::Option<bool>,
     }

@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:17a153e1fc22eabe
+// openapi.yaml fnv1a64:9f260b9834928866
 
 //! The raw layer, generated from the contract.
 

@@ -18,7 +18,7 @@ use crate::fault::{self, Faults};
 use crate::keys::ApiKey;
 use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::routes::{clock, exec, faults, files, limits, paths, presigned, sandboxes};
+use crate::routes::{clock, commands, exec, faults, files, limits, paths, presigned, sandboxes};
 use crate::sandbox::Sandbox;
 use crate::signature::Signer;
 use crate::{auth, trace};
@@ -111,6 +111,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(&below("resume"), post(sandboxes::resume))
         .route(&below("timeout"), post(sandboxes::set_timeout))
         .route(&below("exec"), post(exec::exec))
+        .route(&below("commands"), post(commands::start).get(commands::list))
+        .route(&below("commands/{command}"), get(commands::get).delete(commands::kill))
+        .route(&below("commands/{command}/logs"), get(commands::logs))
         .route(&below("files"), post(files::write).get(files::read).merge(delete(files::remove)))
         .route(&below("files/stat"), get(paths::stat))
         .route(&below("files/mkdir"), post(paths::make_directory))

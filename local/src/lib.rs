@@ -79,8 +79,11 @@
 //! - Templates decide nothing but names: the programs are the host's, `/usr` read-only. `python`
 //!   is the host's `python3`; a missing interpreter fails as in a shell, with exit code 127.
 //! - A paused sandbox is frozen in memory. It does not age, and resuming starts its lifetime anew.
-//! - Snapshots, volumes, previews, background commands, the code interpreter, webhooks and
-//!   metrics are not there: their paths answer 404, their create options 422.
+//! - Of a background command's output the newest 64 MiB are kept. A command that writes faster than
+//!   a follower reads waits for it; one that stalls for 5 s loses its place. The commands are gone
+//!   with their sandbox.
+//! - Snapshots, volumes, previews, the code interpreter, webhooks and metrics are not there:
+//!   their paths answer 404, their create options 422.
 #![doc = ""]
 #![doc = include_str!("testing.md")]
 #![allow(
@@ -93,6 +96,7 @@ mod answer;
 mod app;
 mod auth;
 mod clock;
+mod commands;
 mod create;
 mod egress;
 mod fault;
@@ -103,6 +107,7 @@ mod id;
 pub mod jail;
 mod keys;
 mod lifetime;
+mod log;
 mod plan;
 mod problem;
 mod query;

@@ -162,6 +162,7 @@ impl Sandbox {
         }
         drop(self.live().take());
         self.seat.leave();
+        self.commands.clear();
     }
 
     /// From one status to another, unless something else has happened meanwhile.

@@ -45,7 +45,7 @@ pub(crate) enum Output {
 }
 
 /// How a command ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Exited(i32),
     Killed(i32),
@@ -148,6 +148,38 @@ impl Run {
         Ok(End::TimedOut)
     }
 
+    /// As [`finish`](Self::finish) without a timeout. When `stop` comes, the command gets SIGTERM
+    /// and later SIGKILL; how it ends is its own affair.
+    pub(crate) async fn finish_unless(
+        mut self,
+        stop: impl Future<Output = ()>,
+        sink: &mut impl Sink,
+    ) -> Result<End, Problem> {
+        if let Some(exit) = self.pump(stop, sink).await {
+            return self.ended(exit, sink).await;
+        }
+        // Where this fails, there is no process left to signal.
+        drop(self.child.process.signal_group(libc::SIGTERM).await);
+        let clock = self.sandbox.clock.clone();
+        let before = self.pauses.borrow().paused_before;
+        let too_late = late(&clock, clock.now() + GRACE, before, self.pauses.clone());
+        tokio::pin!(too_late);
+        let exit = self.pump(&mut too_late, sink).await;
+        if exit.is_some() {
+            // What it has started may still be on its way out, or deaf to SIGTERM.
+            tokio::select! {
+                () = self.group_is_gone() => {}
+                () = too_late => {}
+            }
+        }
+        drop(self.child.process.signal_group(libc::SIGKILL).await);
+        let exit = match exit {
+            Some(exit) => exit,
+            None => self.child.process.wait().await,
+        };
+        self.ended(exit, sink).await
+    }
+
     /// Passes output on until the command exits; `None` if `late` comes first.
     async fn pump(
         &mut self,
@@ -175,7 +207,7 @@ impl Run {
                     Output::Stderr(bytes)
                 }
             };
-            if !output.is_empty() {
+            if output.len() > 0 {
                 sink.take(output);
             }
         }
@@ -226,9 +258,9 @@ impl Run {
 }
 
 impl Output {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn len(&self) -> usize {
         let (Self::Stdout(bytes) | Self::Stderr(bytes)) = self;
-        bytes.is_empty()
+        bytes.len()
     }
 }
 

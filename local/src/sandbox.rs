@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::admission::Seat;
 use crate::clock::Clock;
+use crate::commands::Commands;
 use crate::egress::{Blocked, Egress};
 use crate::id;
 use crate::jail::Jail;
@@ -39,6 +40,7 @@ pub(crate) struct Facts {
 pub(crate) struct Sandbox {
     pub(crate) id: String,
     pub(crate) facts: Facts,
+    pub(crate) commands: Commands,
     pub(crate) clock: Clock,
     /// What the plan counts it as.
     pub(crate) seat: Seat,
@@ -89,6 +91,7 @@ impl Sandbox {
         let (born, created_at) = (clock.now(), clock.time());
         Arc::new(Self {
             id: id::new("sbx"),
+            commands: Commands::default(),
             preview_auth_token: token,
             created_at: created_at.into(),
             live: Mutex::default(),

@@ -5,6 +5,7 @@ mod call;
 mod context;
 mod default;
 pub(crate) mod options;
+mod request;
 mod retry;
 
 use std::fmt;
@@ -15,6 +16,7 @@ pub use builder::ClientBuilder;
 pub(crate) use call::{Call, Safety, check_id};
 pub use context::CallContext;
 pub use default::{default_client, set_default_client};
+pub use request::{ApiRequest, ApiResponse};
 pub use retry::RetryPolicy;
 
 use crate::generated::client as raw;
@@ -100,6 +102,37 @@ impl Client {
     pub fn api(&self) -> raw::Client {
         let context = CallContext::new(self.0.authorization.clone());
         raw::Client::new_with_client(&self.0.base_url, self.0.http.clone(), context)
+    }
+
+    /// Sends what this crate has no method for yet: `method` and a path below the base URL, such
+    /// as `/v1/sandboxes`. Await the request; options are its setters.
+    ///
+    /// ```no_run
+    /// # async fn run(client: orkestr::Client) -> Result<(), orkestr::Error> {
+    /// let answer = client.request("GET", "/v1/sandboxes").query("limit", 10).await?;
+    /// let page: serde_json::Value = answer.json()?;
+    /// println!("{} of {}", page["sandboxes"], page["total"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), before anything is sent, for a
+    /// method that HTTP APIs do not use, and for a path that is no plain path from `/` on. Any
+    /// answer but a success is an error, classified as elsewhere; a 404 without a code is
+    /// [`NotFound`](crate::ErrorKind::NotFound), a 409 [`Conflict`](crate::ErrorKind::Conflict).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not undo what the server has begun. GET, HEAD and DELETE are sent
+    /// again as [`ClientBuilder::transient_retry`] says, everything else only if it never left.
+    pub fn request(&self, method: impl Into<String>, path: impl Into<String>) -> ApiRequest {
+        ApiRequest::new(self.clone(), method.into(), path.into())
+    }
+
+    pub(crate) fn transient_retry(&self) -> RetryPolicy {
+        self.0.transient_retry
     }
 
     pub(crate) fn api_key(&self) -> &Secret {

@@ -12,10 +12,13 @@ use super::{Error, ErrorKind, Inner};
 pub(crate) enum Scope {
     /// The sandbox itself, or exec in it.
     Sandbox,
+    /// What a sandbox has or is made of: 404 is no proof that the sandbox is gone, and 409 speaks
+    /// of it.
+    Within,
+    /// Anything else that has an id or a path of its own.
+    Resource,
     /// A path in a sandbox: 404 is no proof that the sandbox is gone.
     Files,
-    /// Something of the account's that is no sandbox of which the id is known.
-    Account,
 }
 
 /// The parts of a failed answer.
@@ -93,7 +96,7 @@ pub(crate) fn known_code(code: &str) -> Option<ErrorKind> {
         "volume_in_use" => ErrorKind::Conflict,
         "sandbox_ended" => ErrorKind::SandboxNotReady,
         "sandbox_not_found" => ErrorKind::SandboxNotFound,
-        "file_not_found" => ErrorKind::NotFound,
+        "command_not_found" | "file_not_found" => ErrorKind::NotFound,
         // A refused path is no matter of the key.
         "not_permitted" | "read_only" | "invalid_path" => ErrorKind::Api,
         "is_a_directory" => ErrorKind::IsADirectory,
@@ -106,8 +109,8 @@ fn by_status(status: u16, scope: Scope) -> ErrorKind {
     match (status, scope) {
         (401 | 403, _) => ErrorKind::Auth,
         (404, Scope::Sandbox) => ErrorKind::SandboxNotFound,
-        (404, Scope::Files | Scope::Account) => ErrorKind::NotFound,
-        (409, Scope::Account) => ErrorKind::Conflict,
+        (404, Scope::Files | Scope::Within | Scope::Resource) => ErrorKind::NotFound,
+        (409, Scope::Resource) => ErrorKind::Conflict,
         (409, _) => ErrorKind::SandboxNotReady,
         (429, _) => ErrorKind::RateLimit,
         _ => ErrorKind::Api,

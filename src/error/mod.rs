@@ -66,6 +66,8 @@ pub enum ErrorKind {
     Conflict,
     /// The command ran longer than its timeout and was ended. The sandbox runs on.
     ExecTimeout,
+    /// The caller stopped waiting for a background command. The command runs on.
+    WaitTimeout,
     /// The command was ended by a signal: [`Error::signal`].
     ExecKilled,
     /// Code in the sandbox tried to reach a host that the network policy blocks.
@@ -90,8 +92,8 @@ pub enum ErrorKind {
     /// stream. Also a source that has fewer or more bytes than was said. Nothing that is whole
     /// was written.
     Io,
-    /// A sandbox that was to be terminated may still run: [`Error::sandbox_id`]. The source says
-    /// why terminating failed.
+    /// A sandbox that was to be terminated, or a command of it that was to be killed, may still
+    /// run: [`Error::sandbox_id`]. The source says why.
     Cleanup,
     /// Any other answer that means failure: look at [`Error::status`] and [`Error::code`].
     Api,
@@ -109,6 +111,7 @@ impl ErrorKind {
             Self::SandboxNotReady => "sandbox not ready",
             Self::Conflict => "conflict",
             Self::ExecTimeout => "command timed out",
+            Self::WaitTimeout => "command still running",
             Self::ExecKilled => "command killed",
             Self::NetworkPolicy => "blocked by the network policy",
             Self::FleetFull => "no capacity",
@@ -119,7 +122,7 @@ impl ErrorKind {
             Self::InvalidInput => "invalid input",
             Self::Decode => "unreadable answer",
             Self::Io => "local reading or writing failed",
-            Self::Cleanup => "sandbox may still run",
+            Self::Cleanup => "cleanup failed",
             Self::Api => "request failed",
         }
     }

@@ -85,7 +85,7 @@ enum Code {
 /// # Errors
 ///
 /// What the server reports by an `error` event, or an event that is not what the API describes.
-pub(super) fn read(data: &str) -> Result<Option<ExecEvent>, Error> {
+pub(crate) fn read(data: &str) -> Result<Option<ExecEvent>, Error> {
     let Ok(frame) = serde_json::from_str::<Frame>(data) else {
         return read_loosely(data);
     };

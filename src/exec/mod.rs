@@ -1,11 +1,12 @@
 //! Commands in a sandbox: `sbx.exec` and `sbx.exec_stream`.
 
-mod event;
+pub(crate) mod event;
 mod request;
 mod stream;
 mod text;
 
 pub use event::ExecEvent;
+pub(crate) use request::body_of;
 pub use request::{ExecRequest, ExecStreamRequest};
 pub use stream::ExecStream;
 pub use text::ExecTextStream;

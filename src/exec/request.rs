@@ -5,11 +5,13 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use progenitor_client::{ByteStream, ResponseValue};
 
 use super::{ExecResult, ExecStream};
 use crate::api::types;
-use crate::client::{Call, Safety};
+use crate::client::{Call, Client, Safety};
 use crate::error::{Error, ErrorKind, Scope, from_event, known_code};
+use crate::sse::Body;
 use crate::wire::whole_seconds;
 use crate::{Sandbox, Secret};
 
@@ -147,19 +149,28 @@ impl ExecStreamRequest {
         let send = |api: crate::api::Client| async move { api.exec_command_stream(id, body).await };
         let client = command.sandbox.client();
         let answer = client.call(command.call(true), send).await?;
-        let headers = answer.headers();
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let request_id = header("x-request-id").map(str::to_owned);
-        let content_type = header("content-type").unwrap_or("text/event-stream");
-        if !content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
-            let message =
-                format!("the server answered {content_type} where a stream was asked for");
-            let error = client.described(Error::new(ErrorKind::Decode, message), &answer);
-            return Err(client.reason(answer, Scope::Sandbox).await.unwrap_or(error));
-        }
-        let stream = ExecStream::new(answer.into_inner_stream(), command.patience(), request_id);
+        let (body, request_id) = body_of(client, answer, Scope::Sandbox).await?;
+        let stream = ExecStream::new(body, command.patience(), request_id);
         Ok(stream.hiding(client.api_key().clone()))
     }
+}
+
+/// The body of an answer that is a stream of events, and the request's id.
+pub(crate) async fn body_of(
+    client: &Client,
+    answer: ResponseValue<ByteStream>,
+    scope: Scope,
+) -> Result<(Body, Option<String>), Error> {
+    let headers = answer.headers();
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let request_id = header("x-request-id").map(str::to_owned);
+    let content_type = header("content-type").unwrap_or("text/event-stream");
+    if !content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream") {
+        let message = format!("the server answered {content_type} where a stream was asked for");
+        let error = client.described(Error::new(ErrorKind::Decode, message), &answer);
+        return Err(client.reason(answer, scope).await.unwrap_or(error));
+    }
+    Ok((answer.into_inner_stream(), request_id))
 }
 
 impl IntoFuture for ExecStreamRequest {

@@ -189,7 +189,7 @@ async fn post(
 ) -> Result<Sandbox, Error> {
     let body = &body;
     let send = |api: crate::api::Client| async move { api.create_sandbox(body).await };
-    let call = Call { scope: Scope::Account, ..client.plain(Safety::Launch(policy)) };
+    let call = Call { scope: Scope::Within, ..client.plain(Safety::Launch(policy)) };
     let created = client.call_while(call, wanted, send).await;
     let created =
         created.and_then(|answer| Sandbox::from_wire(client.clone(), answer.into_inner()));

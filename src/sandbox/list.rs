@@ -105,7 +105,7 @@ impl ListSandboxes {
         let send = |api: crate::api::Client| async move {
             api.list_sandboxes(cursor, limit, metadata, status).await
         };
-        let call = Call { scope: Scope::Account, ..client.plain(Safety::Repeatable) };
+        let call = Call { scope: Scope::Resource, ..client.plain(Safety::Repeatable) };
         Ok(client.call(call, send).await?.into_inner())
     }
 }

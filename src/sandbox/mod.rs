@@ -22,6 +22,7 @@ pub use reach::{GetSandbox, ResumeSandbox};
 use crate::api::types;
 use crate::api::{NetworkMode, OnTimeout, SandboxStatus, Template};
 use crate::client::{Client, check_id};
+use crate::commands::{self, Command, SpawnRequest};
 use crate::exec::{ExecRequest, ExecStreamRequest};
 use crate::{Error, ErrorKind, Files, Secret, Timestamp};
 
@@ -233,6 +234,56 @@ impl Sandbox {
     /// As for [`exec`](Self::exec), at the start or from the stream.
     pub fn exec_stream(&self, command: impl Into<String>) -> ExecStreamRequest {
         ExecStreamRequest::new(self, command.into())
+    }
+
+    /// Starts a shell command in the background and returns its handle at once. Await the
+    /// request; options are its setters. `POST /v1/sandboxes/{id}/commands`.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # async fn run(sbx: orkestr::Sandbox) -> Result<(), orkestr::Error> {
+    /// let server = sbx.spawn("python -m http.server 8080").env("PYTHONUNBUFFERED", "1").await?;
+    /// println!("{} {:?} {}", server.id(), server.pid(), server.status());
+    /// println!("{}", server.logs(0).await?.text);
+    /// server.kill().await?;
+    /// let exit = server.wait().timeout(Duration::from_secs(10)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxNotReady`](crate::ErrorKind::SandboxNotReady) on a paused or terminated sandbox. A
+    /// command that the shell cannot find is a command that exits with 127.
+    ///
+    /// # Cancel safety
+    ///
+    /// The request is never sent twice. If the future is dropped, the command may have been
+    /// started and runs on, except with [`SpawnRequest::kill_on_drop`].
+    pub fn spawn(&self, command: impl Into<String>) -> SpawnRequest {
+        SpawnRequest::new(self, command.into())
+    }
+
+    /// The background commands of the sandbox. `GET /v1/sandboxes/{id}/commands`.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxNotFound`](crate::ErrorKind::SandboxNotFound), and
+    /// [`SandboxNotReady`](crate::ErrorKind::SandboxNotReady) on a terminated sandbox.
+    pub async fn commands(&self) -> Result<Vec<Command>, Error> {
+        commands::list(self).await
+    }
+
+    /// Reaches a background command by its id, whoever started it. Without a handle of the
+    /// sandbox, [`Command::attach`] does the same. `GET /v1/sandboxes/{id}/commands/{cmd}`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such command, and
+    /// [`SandboxNotReady`](crate::ErrorKind::SandboxNotReady) on a terminated sandbox.
+    pub async fn command(&self, id: impl AsRef<str>) -> Result<Command, Error> {
+        commands::get(self.client().clone(), self.id(), id.as_ref()).await
     }
 
     /// The sandbox's files.

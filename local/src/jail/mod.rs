@@ -1,6 +1,6 @@
 //! A jail: a short-lived isolated Linux environment made of namespaces, with one agent as its PID 1.
 //!
-//! [`Jail::start`] re-executes the current program; an entry before `main` (see `ctor`) makes it the agent. The agent builds
+//! `Jail::start` re-executes the current program; an entry before `main` (see `ctor`) makes it the agent. The agent builds
 //! a file system of its own from read-only parts of the host and memory, gives up all rights, and then starts commands,
 //! reaps them, and opens files on request. It ends with the server, and the kernel ends everything else with it.
 //!

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use orkestr::api::{Base64, Integer, types};
 use serde::Serialize;
 use serde_json::json;
@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::answer::{self, Json};
 use crate::app::App;
+use crate::commands::Ended;
 use crate::problem::Problem;
 use crate::run::{End, Output, Run, SLOWEST_CLIENT, Sink};
 
@@ -40,8 +41,9 @@ pub(crate) async fn exec(
             match Run::start(&sandbox, &body).await {
                 Err(problem) => drop(begun.send(Err(problem))),
                 Ok(run) => {
-                    let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
-                    drop(begun.send(Ok(event_stream(receiver))));
+                    let (sender, mut receiver) = mpsc::channel(CHUNKS_AHEAD);
+                    let frames = futures::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+                    drop(begun.send(Ok(event_stream(frames))));
                     stream(run, sender).await;
                 }
             }
@@ -148,13 +150,25 @@ async fn stream(run: Run, sender: mpsc::Sender<Bytes>) {
     let last = match run.finish(&mut events).await {
         Ok(End::Exited(code)) => match blocked_by_policy(code, blocked()) {
             Some(problem) => error_event(&problem),
-            None => json!({"kind": "exec_exited", "code": code, "duration_ms": millis(elapsed())}),
+            None => exited(code, elapsed()),
         },
         Ok(end) => error_event(&failure(&end, late)),
         Err(problem) => error_event(&problem),
     };
     // A client that neither reads nor leaves is not waited for without end.
     drop(tokio::time::timeout(SLOWEST_CLIENT, events.send(&last)).await);
+}
+
+/// How a background command ended, for those who follow it.
+pub(super) fn end_event(ended: &Ended) -> serde_json::Value {
+    match ended.end {
+        End::Exited(code) => exited(code, ended.after),
+        end => error_event(&failure(&end, String::new())),
+    }
+}
+
+fn exited(code: i32, after: Duration) -> serde_json::Value {
+    json!({"kind": "exec_exited", "code": code, "duration_ms": millis(after)})
 }
 
 fn error_event(problem: &Problem) -> serde_json::Value {
@@ -169,8 +183,8 @@ fn error_event(problem: &Problem) -> serde_json::Value {
     event
 }
 
-fn millis(elapsed: Duration) -> i64 {
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Without a client, what comes is read and dropped: a full pipe would stop the command.
@@ -184,15 +198,21 @@ impl Events {
 
     fn push(&mut self, event: &impl Serialize) {
         let Some(sender) = &self.0 else { return };
-        let mut frame = b"data: ".to_vec();
-        if serde_json::to_writer(&mut frame, event).is_err() {
-            return;
-        }
-        frame.extend_from_slice(b"\n\n");
-        if sender.try_send(frame.into()).is_err() {
+        if sender.try_send(frame(event)).is_err() {
             self.0 = None;
         }
     }
+}
+
+/// An event as it stands in a stream.
+pub(super) fn frame(event: &impl Serialize) -> Bytes {
+    let mut frame = b"data: ".to_vec();
+    if let Err(error) = serde_json::to_writer(&mut frame, event) {
+        tracing::error!(%error, "an event cannot be written");
+        return Bytes::new();
+    }
+    frame.extend_from_slice(b"\n\n");
+    frame.into()
 }
 
 impl Sink for Events {
@@ -206,26 +226,30 @@ impl Sink for Events {
     }
 
     fn take(&mut self, output: Output) {
-        #[derive(Serialize)]
-        struct Chunk {
-            kind: &'static str,
-            stream: &'static str,
-            data: Base64,
-        }
-        let (stream, data) = match output {
-            Output::Stdout(bytes) => ("stdout", bytes.into()),
-            Output::Stderr(bytes) => ("stderr", bytes.into()),
-        };
-        self.push(&Chunk { kind: "exec_chunk", stream, data });
+        self.push(&chunk(output));
     }
 }
 
-fn event_stream(receiver: mpsc::Receiver<Bytes>) -> Response {
+pub(super) fn chunk(output: Output) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Chunk {
+        kind: &'static str,
+        stream: &'static str,
+        data: Base64,
+    }
+    let (stream, data) = match output {
+        Output::Stdout(bytes) => ("stdout", bytes.into()),
+        Output::Stderr(bytes) => ("stderr", bytes.into()),
+    };
+    Chunk { kind: "exec_chunk", stream, data }
+}
+
+pub(super) fn event_stream(frames: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     // A paused command says nothing for as long as it is paused, and its client should know why.
-    let frames = futures::stream::unfold(receiver, |mut receiver| async {
-        match tokio::time::timeout(KEEP_ALIVE, receiver.recv()).await {
-            Ok(frame) => frame.map(|frame| (frame, receiver)),
-            Err(_) => Some((Bytes::from_static(b": keep-alive\n\n"), receiver)),
+    let frames = futures::stream::unfold(Box::pin(frames), |mut frames| async {
+        match tokio::time::timeout(KEEP_ALIVE, frames.next()).await {
+            Ok(frame) => frame.map(|frame| (frame, frames)),
+            Err(_) => Some((Bytes::from_static(b": keep-alive\n\n"), frames)),
         }
     });
     let body = Body::from_stream(frames.map(Ok::<_, std::convert::Infallible>));
