@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use orkestr::{BatchFile, ErrorKind, Sandbox};
+use orkestr::{BatchFile, ErrorKind, Files, Sandbox};
 use orkestr_local::LocalServer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -383,7 +383,14 @@ async fn a_cut_upload_leaves_no_file() {
     let head = format!("PUT /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 1000\r\n\r\nhalf");
     connection.write_all(head.as_bytes()).await.expect("sent");
     // It is there, and empty or cut, until the connection breaks.
-    while !files.exists("/workspace/cut").await.expect("asked") {}
+    until(&files, "/workspace/cut", true).await;
     drop(connection);
-    while files.exists("/workspace/cut").await.expect("asked") {}
+    until(&files, "/workspace/cut", false).await;
+}
+
+/// Asks until the path is there, or gone; not without end.
+async fn until(files: &Files, path: &str, there: bool) {
+    let asking = async { while files.exists(path).await.expect("asked") != there {} };
+    let patience = Duration::from_secs(20);
+    tokio::time::timeout(patience, asking).await.expect("the file comes and goes");
 }
