@@ -234,6 +234,10 @@ async fn calls_in_any_order_at_once_do_no_harm() {
                     assert_eq!(error.kind(), ErrorKind::SandboxNotReady, "{error}");
                 }
             }
+            // A command of another task may be frozen by the last pause of this one.
+            if let Err(error) = Sandbox::resume(sbx.id()).client(&client).await {
+                assert_eq!(error.kind(), ErrorKind::SandboxNotReady, "{error}");
+            }
         }));
     }
     for task in tasks {
