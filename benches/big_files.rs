@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt as _, TryStreamExt as _};
 use orkestr::{Client, Files, Sandbox};
 use orkestr_local::LocalServer;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -29,7 +29,8 @@ fn main() -> Outcome<()> {
 }
 
 async fn serve() -> Outcome<()> {
-    let server = LocalServer::start().await?;
+    // Room for the file that is there and the one that takes its place.
+    let server = LocalServer::builder().disk_mb(2 * size_mib()? + 64).start().await?;
     let mut child = std::process::Command::new(std::env::current_exe()?)
         .env("ORKESTR_BENCH_URL", server.base_url())
         .env("ORKESTR_API_KEY", server.api_key().expose())
@@ -39,8 +40,7 @@ async fn serve() -> Outcome<()> {
 }
 
 async fn client() -> Outcome<()> {
-    let mib =
-        std::env::var("ORKESTR_BENCH_MIB").ok().map_or(Ok(256), |text| text.parse::<u64>())?;
+    let mib = size_mib()?;
     let client = Client::builder().base_url(std::env::var("ORKESTR_BENCH_URL")?).build()?;
     let sbx =
         Sandbox::create("debian-12").client(&client).timeout(Duration::from_secs(900)).await?;
@@ -81,6 +81,10 @@ async fn client() -> Outcome<()> {
     Ok(())
 }
 
+fn size_mib() -> Outcome<u64> {
+    Ok(std::env::var("ORKESTR_BENCH_MIB").map_or(Ok(256), |text| text.parse())?)
+}
+
 async fn ours_up(files: &Files, from: &Path) -> Outcome<()> {
     files.upload("/workspace/big").from_file(from).await?;
     Ok(())
@@ -91,12 +95,19 @@ async fn ours_down(files: &Files, to: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// As one would write it by hand.
+/// As one would write it by hand; reqwest's own way from a file sends a few KiB at a time.
 async fn plain_up(http: &reqwest::Client, files: &Files, from: &Path) -> Outcome<()> {
     let url = files.presign_upload("/workspace/big").await?;
     let file = tokio::fs::File::open(from).await?;
     let length = file.metadata().await?.len();
-    let request = http.put(url.url.expose()).header("content-length", length).body(file);
+    let chunks = futures::stream::try_unfold(file, async |mut file| {
+        let mut chunk = vec![0; 256 * 1024];
+        let count = file.read(&mut chunk).await?;
+        chunk.truncate(count);
+        std::io::Result::Ok((count > 0).then_some((chunk, file)))
+    });
+    let body = reqwest::Body::wrap_stream(chunks);
+    let request = http.put(url.url.expose()).header("content-length", length).body(body);
     request.send().await?.error_for_status()?;
     Ok(())
 }

@@ -371,26 +371,49 @@ async fn presigned_urls_hold_what_they_promise_and_no_more() {
     assert_eq!(status(http.get(url).send().await), 409);
 }
 
-/// A client that goes away in the middle of its PUT leaves no file that looks whole.
+/// A client that goes away in the middle of its PUT leaves what was there.
 #[tokio::test]
-async fn a_cut_upload_leaves_no_file() {
+async fn a_cut_upload_changes_nothing() {
     let (_server, sbx) = start().await;
     let files = sbx.files();
-    let url = files.presign_upload("/workspace/cut").await.expect("signed");
-    let rest = url.url.expose().strip_prefix("http://").expect("plain HTTP");
-    let (host, path) = rest.split_once('/').expect("a path");
-    let mut connection = TcpStream::connect(host).await.expect("connected");
-    let head = format!("PUT /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 1000\r\n\r\nhalf");
-    connection.write_all(head.as_bytes()).await.expect("sent");
-    // It is there, and empty or cut, until the connection breaks.
-    until(&files, "/workspace/cut", true).await;
-    drop(connection);
-    until(&files, "/workspace/cut", false).await;
+    for before in [None, Some("before")] {
+        if let Some(content) = before {
+            files.write("/workspace/cut", content).await.expect("written");
+        }
+        let there = files.list("/workspace").await.expect("listed").len();
+        let url = files.presign_upload("/workspace/cut").await.expect("signed");
+        let rest = url.url.expose().strip_prefix("http://").expect("plain HTTP");
+        let (host, path) = rest.split_once('/').expect("a path");
+        let mut connection = TcpStream::connect(host).await.expect("connected");
+        let head =
+            format!("PUT /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 1000\r\n\r\nhalf");
+        connection.write_all(head.as_bytes()).await.expect("sent");
+        until(&files, there + 1).await;
+        drop(connection);
+        until(&files, there).await;
+        assert_eq!(files.exists("/workspace/cut").await.expect("asked"), before.is_some());
+        if let Some(content) = before {
+            assert_eq!(files.read("/workspace/cut").await.expect("read"), content);
+        }
+    }
 }
 
-/// Asks until the path is there, or gone; not without end.
-async fn until(files: &Files, path: &str, there: bool) {
-    let asking = async { while files.exists(path).await.expect("asked") != there {} };
-    let patience = Duration::from_secs(20);
+#[tokio::test]
+async fn a_directory_is_not_replaced() {
+    let (_server, sbx) = start().await;
+    let files = sbx.files();
+    files.mkdir("/workspace/dir").await.expect("made");
+    for size in [1, 2 * MIB] {
+        let upload = files.upload("/workspace/dir");
+        let sent = upload.from_reader(Cursor::new(content(size)), size as u64).await;
+        assert_eq!(sent.expect_err("a directory").kind(), ErrorKind::IsADirectory);
+    }
+    assert_eq!(files.list("/workspace").await.expect("listed").len(), 1);
+}
+
+/// Asks until so many entries are there; not without end.
+async fn until(files: &Files, count: usize) {
+    let asking = async { while files.list("/workspace").await.expect("listed").len() != count {} };
+    let patience = Duration::from_secs(60);
     tokio::time::timeout(patience, asking).await.expect("the file comes and goes");
 }

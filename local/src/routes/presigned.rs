@@ -17,6 +17,7 @@ use orkestr::api::{PresignMethod, types};
 use super::files::DEFAULT_MODE;
 use crate::answer::{self, Json};
 use crate::app::App;
+use crate::id;
 use crate::jail;
 use crate::problem::{Issue, Problem};
 use crate::query::Query;
@@ -127,24 +128,33 @@ pub(crate) async fn upload(
 
 async fn store(
     app: &App,
-    id: &str,
+    sandbox_id: &str,
     query: Option<&str>,
     length: Option<u64>,
     body: &mut BodyDataStream,
 ) -> Result<(), Problem> {
-    let (sandbox, path) = admit(app, id, query, &Method::PUT)?;
+    let (sandbox, path) = admit(app, sandbox_id, query, &Method::PUT)?;
     let Some(length) = length else {
         return Err(Problem::new(StatusCode::LENGTH_REQUIRED, "Content-Length is required")
             .with_code("length_required"));
     };
     let files = sandbox.ready().await?.files();
-    // A file that is there keeps its mode: the URL takes none.
-    let mode = files.stat(&path).await?.map_or(DEFAULT_MODE, |entry| entry.mode);
-    let file = files.open_write(&path, mode).await?;
-    let outcome = receive(file, body, length).await;
+    let there = files.stat(&path).await?;
+    if there.as_ref().is_some_and(|entry| entry.is_dir) {
+        return Err(jail::FileError::IsDirectory(path).into());
+    }
+    // A file that is there keeps its mode, since the URL takes none, and all else until the new one is whole.
+    let mode = there.map_or(DEFAULT_MODE, |entry| entry.mode);
+    let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let part = format!("{directory}/.{}.part", id::new("put"));
+    let outcome = async {
+        let file = files.open_write(&part, mode).await?;
+        receive(file, body, length).await?;
+        Ok(files.rename(&part, &path).await?)
+    };
+    let outcome: Result<(), Problem> = outcome.await;
     if outcome.is_err() {
-        // A cut file must not be taken for a whole one.
-        let _ = files.remove_file(&path).await;
+        let _ = files.remove_file(&part).await;
     }
     outcome
 }
