@@ -81,7 +81,7 @@ impl Program {
     async fn sandbox_with(&self, marker: &Marker) -> Result<Sandbox, orkestr::Error> {
         let sbx = Sandbox::create(TEMPLATE).client(&self.client("ork_local")).await?;
         sbx.exec(format!("{} &", marker.sleep())).await?;
-        assert_eq!(marker.processes(), 1);
+        marker.has_started().await;
         Ok(sbx)
     }
 

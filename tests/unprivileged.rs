@@ -96,7 +96,7 @@ async fn a_servers_end_is_the_end_of_its_sandboxes() -> TestResult {
     let (server, sbx) = sandbox().await;
     let marker = Marker::new();
     sbx.exec(format!("{} &", marker.sleep())).await?;
-    assert_eq!(marker.processes(), 1);
+    marker.has_started().await;
     in_time(server.shutdown()).await;
     assert_eq!(marker.processes(), 0);
     Ok(())

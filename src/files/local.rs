@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::Stream;
+use tokio::task::JoinHandle;
 
 use super::upload::CHUNK;
 use crate::error::{Error, ErrorKind};
@@ -53,6 +54,8 @@ pub(super) struct Partial {
     target: PathBuf,
     waiting: Vec<Bytes>,
     size: usize,
+    /// The chunks before these, so that the next come while these are written.
+    writing: Option<JoinHandle<io::Result<()>>>,
     named: bool,
 }
 
@@ -82,6 +85,7 @@ impl Partial {
             target,
             waiting: Vec::new(),
             size: 0,
+            writing: None,
             named: false,
         };
         if let Some(existing) = existing {
@@ -96,17 +100,27 @@ impl Partial {
         if self.size < CHUNK { Ok(()) } else { self.flush().await }
     }
 
+    /// Begins to write what is waiting, once what was before it is written.
     async fn flush(&mut self) -> Result<(), Error> {
+        self.written().await?;
         let (file, chunks) = (self.file.clone(), std::mem::take(&mut self.waiting));
         self.size = 0;
-        let written =
-            blocking(move || chunks.iter().try_for_each(|chunk| (&*file).write_all(chunk)));
-        written.await.map_err(|error| failed("write", &self.target, error))
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            chunks.iter().try_for_each(|chunk| (&*file).write_all(chunk))
+        }));
+        Ok(())
+    }
+
+    async fn written(&mut self) -> Result<(), Error> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        let written = writing.await.map_err(io::Error::other).and_then(|written| written);
+        written.map_err(|error| failed("write", &self.target, error))
     }
 
     /// Gives it its name, in place of what had it.
     pub(super) async fn finish(mut self) -> Result<(), Error> {
         self.flush().await?;
+        self.written().await?;
         let (from, to) = (self.temporary.clone(), self.target.clone());
         blocking(move || fs::rename(from, to))
             .await
