@@ -6,12 +6,13 @@ use std::future::IntoFuture;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use ignore::WalkBuilder;
 use ignore::overrides::{Override, OverrideBuilder};
 
 use super::upload::ONE_CALL;
-use super::{BatchFile, DEFAULT_MODE, Files, checked, local};
+use super::{BatchFile, DEFAULT_MODE, FileEntry, Files, checked, local};
 use crate::error::{Error, ErrorKind};
 
 /// How many bytes of small files are gathered for one call.
@@ -19,6 +20,9 @@ const GATHERED: u64 = 4 * 1024 * 1024;
 
 /// As many as one call carries.
 const GATHERED_FILES: usize = 64;
+
+/// How many files are fetched at a time.
+const AT_ONCE: usize = 8;
 
 /// Symbolic links look like what they lead to, so a tree may be endless.
 const DEEPEST: usize = 40;
@@ -81,7 +85,8 @@ impl Files {
     }
 
     /// Fetches what is in the directory `from` into the local directory `to`, which is made if it
-    /// is missing, with permission bits. Symbolic links come as what they lead to.
+    /// is missing, with permission bits, a few at a time. Symbolic links come as what they lead
+    /// to.
     ///
     /// # Errors
     ///
@@ -167,11 +172,29 @@ impl DownloadDir {
 
     async fn send(self) -> Result<DirReport, Error> {
         let from = checked(&self.from)?.trim_end_matches('/').to_owned();
-        let rules = rules(&self.to, &self.exclude)?;
+        let listed = self.list(&from).await?;
+        let fetches = listed.into_iter().map(|(below, entry)| self.fetch(&from, below, entry));
+        let mut fetched = futures::stream::iter(fetches).buffered(AT_ONCE);
         let mut report = DirReport::default();
+        while let Some(outcome) = fetched.next().await {
+            match outcome? {
+                Fetched::Whole(size) => {
+                    report.bytes += size;
+                    report.files += 1;
+                }
+                Fetched::Not(path) => report.skipped.push(path),
+            }
+        }
+        Ok(report)
+    }
+
+    /// The files of the tree, with local directories for them.
+    async fn list(&self, from: &str) -> Result<Vec<(PathBuf, FileEntry)>, Error> {
+        let rules = rules(&self.to, &self.exclude)?;
+        let mut files = Vec::new();
         let mut open = vec![(PathBuf::new(), 0)];
         while let Some((directory, depth)) = open.pop() {
-            let path = remote(&from, &directory)?;
+            let path = remote(from, &directory)?;
             let entries = self.files.list(if path.is_empty() { "/" } else { &path }).await?;
             let place = self.to.join(&directory);
             let made = place.clone();
@@ -182,51 +205,47 @@ impl DownloadDir {
                 if rules.matched(&below, entry.is_dir).is_ignore() {
                     continue;
                 }
-                if entry.is_dir {
-                    if depth == DEEPEST {
-                        let message = format!(
-                            "`{path}/{}` is more than {DEEPEST} levels deep; if symbolic links \
-                             lead round in a circle, `exclude` one of them",
-                            entry.name
-                        );
-                        return Err(Error::new(ErrorKind::Decode, message));
-                    }
+                if !entry.is_dir {
+                    files.push((below, entry));
+                } else if depth < DEEPEST {
                     open.push((below, depth + 1));
-                    continue;
+                } else {
+                    let message = format!(
+                        "`{path}/{}` is more than {DEEPEST} levels deep; if symbolic links \
+                         lead round in a circle, `exclude` one of them",
+                        entry.name
+                    );
+                    return Err(Error::new(ErrorKind::Decode, message));
                 }
-                self.fetch(&from, below, entry.mode, &mut report).await?;
             }
         }
-        Ok(report)
+        Ok(files)
     }
 
-    async fn fetch(
-        &self,
-        from: &str,
-        below: PathBuf,
-        mode: u32,
-        report: &mut DirReport,
-    ) -> Result<(), Error> {
+    async fn fetch(&self, from: &str, below: PathBuf, entry: FileEntry) -> Result<Fetched, Error> {
         let (path, target) = (remote(from, &below)?, self.to.join(&below));
-        match self.files.download(&path).to_file(&target).await {
+        match self.files.download_listed(&path, entry.size).to_file(&target).await {
             Ok(size) => {
-                report.bytes += size;
-                report.files += 1;
                 let set = target.clone();
-                let set = local::blocking(move || set_mode(&set, mode)).await;
-                set.map_err(|error| local::failed("write", &target, error))
+                let set = local::blocking(move || set_mode(&set, entry.mode)).await;
+                set.map_err(|error| local::failed("write", &target, error))?;
+                Ok(Fetched::Whole(size))
             }
             // A dangling link, a FIFO, or a file that went meanwhile.
             Err(error)
                 if error.kind() == ErrorKind::NotFound
                     || error.code() == Some("not_a_regular_file") =>
             {
-                report.skipped.push(below);
-                Ok(())
+                Ok(Fetched::Not(below))
             }
             Err(error) => Err(named(&path, error)),
         }
     }
+}
+
+enum Fetched {
+    Whole(u64),
+    Not(PathBuf),
 }
 
 impl IntoFuture for UploadDir {

@@ -22,6 +22,8 @@ use crate::rt;
 pub struct Download {
     files: Files,
     path: String,
+    /// From a listing that has just been read; it need not be asked for.
+    size: Option<u64>,
     progress: Option<Progress>,
 }
 
@@ -44,7 +46,13 @@ impl Files {
     /// # }
     /// ```
     pub fn download(&self, path: impl Into<String>) -> Download {
-        Download { files: self.clone(), path: path.into(), progress: None }
+        Download { files: self.clone(), path: path.into(), size: None, progress: None }
+    }
+
+    /// As [`download`](Self::download), of a file whose size a listing may have told.
+    #[cfg(feature = "dirs")]
+    pub(super) fn download_listed(&self, path: &str, size: u64) -> Download {
+        Download { size: (size > 0).then_some(size), ..self.download(path) }
     }
 }
 
@@ -136,23 +144,19 @@ impl Download {
 
     async fn open(self) -> Result<Chunks, Error> {
         let path = &self.path;
-        let Some(stat) = self.files.stat(path).await? else {
-            let message = format!("there is no file `{path}`");
-            return Err(Error::new(ErrorKind::NotFound, message));
+        let size = match self.size {
+            Some(size) => Some(size),
+            None => self.files.size(path).await?,
         };
-        if stat.is_dir {
-            let message = format!("`{path}` is a directory; list it with `list`");
-            return Err(Error::new(ErrorKind::IsADirectory, message));
-        }
         let limit = self.files.sandbox.client().timeout();
-        let (body, total) = if stat.size.is_some_and(|size| size <= ONE_CALL) {
+        let (body, total) = if size.is_some_and(|size| size <= ONE_CALL) {
             let content = self.files.verified(path).await?;
             let total = content.len() as u64;
             (Body::Whole(Some(content.into())), Some(total))
         } else {
             let url = self.files.presign_download(path).await?;
             let response = presigned::get(self.files.sandbox.client(), &url).await?;
-            let total = response.content_length().or(stat.size);
+            let total = response.content_length().or(size);
             (Body::Coming(response), total)
         };
         let mut chunks = Chunks { body, limit, received: 0, total, progress: self.progress };
@@ -162,6 +166,20 @@ impl Download {
 }
 
 impl Files {
+    async fn size(&self, path: &str) -> Result<Option<u64>, Error> {
+        match self.stat(path).await? {
+            Some(stat) if !stat.is_dir => Ok(stat.size),
+            Some(_) => {
+                let message = format!("`{path}` is a directory; list it with `list`");
+                Err(Error::new(ErrorKind::IsADirectory, message))
+            }
+            None => {
+                let message = format!("there is no file `{path}`");
+                Err(Error::new(ErrorKind::NotFound, message))
+            }
+        }
+    }
+
     async fn verified(&self, path: &str) -> Result<Vec<u8>, Error> {
         let found = self.look(path).await?;
         let said = found.size.and_then(Integer::unsigned);
