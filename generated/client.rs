@@ -260,10 +260,10 @@ pub mod types {
     pub struct CommandLogs {
         ///The output from `offset` on, as text (REST).
         pub content: ::std::string::String,
-        ///The size of the whole output in bytes; the next `offset` (REST).
+        ///The size of the whole output in bytes (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub size: ::std::option::Option<crate::wire::Integer>,
-        ///Whether output from `offset` on is missing because it is no longer kept (REST).
+        ///Whether the answer has reached its bound and there is more: ask again from `offset` and the bytes of `content` on (Python SDK).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub truncated: ::std::option::Option<bool>,
     }
@@ -2379,7 +2379,7 @@ Arguments:
     }
     /**Output of a background command
 
-What the command has written, stdout and stderr combined. With `follow` the answer is an event stream that goes on until the command ends or `timeout_seconds` have passed. Scope `sandboxes:read`.
+What the command has written, stdout and stderr combined, up to a bound. With `follow` the answer is an event stream that goes on until the command ends or `timeout_seconds` have passed. Scope `sandboxes:read`.
 
 Sends a `GET` request to `/v1/sandboxes/{sandbox_id}/commands/{command_id}/logs`
 
@@ -2437,7 +2437,7 @@ Arguments:
     }
     /**Output of a background command
 
-What the command has written, stdout and stderr combined. With `follow` the answer is an event stream that goes on until the command ends or `timeout_seconds` have passed. Scope `sandboxes:read`.
+What the command has written, stdout and stderr combined, up to a bound. With `follow` the answer is an event stream that goes on until the command ends or `timeout_seconds` have passed. Scope `sandboxes:read`.
 
 Sends a `GET` request to `/v1/sandboxes/{sandbox_id}/commands/{command_id}/logs#stream`
 

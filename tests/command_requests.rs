@@ -70,7 +70,7 @@ async fn kill() {
 
 #[tokio::test]
 async fn logs() {
-    let page = json!({"content": "ready\n", "size": 4102, "truncated": true});
+    let page = json!({"content": "ready\n", "size": 5000, "truncated": true});
     let bare = json!({"content": "é"});
     let (recorder, sbx) =
         sandbox([running(), Answer::json(200, &page), Answer::json(200, &bare)]).await;

@@ -244,6 +244,24 @@ async fn output_is_lossless_from_any_offset() {
     assert_eq!(page.next_offset, size as u64, "whatever the text has lost");
 }
 
+#[tokio::test]
+async fn long_output_comes_in_pages() {
+    let (_server, sbx) = start().await;
+    let command = sbx.spawn("yes größer | head -c 2999997").await.expect("spawned");
+    assert!(command.wait().await.expect("it ends").success());
+    let (mut text, mut offset, mut pages) = (String::new(), 0, 0);
+    loop {
+        let page = command.logs(offset).await.expect("logs");
+        text.push_str(&page.text);
+        (offset, pages) = (page.next_offset, pages + 1);
+        if !page.truncated {
+            break;
+        }
+    }
+    assert!(text == "größer\n".repeat(333_333));
+    assert!(pages > 1 && offset == 2_999_997);
+}
+
 /// Random bytes on both outputs, kept in files as well.
 fn noise(rounds: u32) -> String {
     format!(
@@ -261,6 +279,8 @@ async fn output_that_is_no_longer_kept_is_an_error_and_never_a_gap() {
     assert_eq!(error.code(), Some("output_truncated"), "{error}");
     let rest = all(command.stream(79_999_999)).await.expect("the end is there");
     assert_eq!(rest.combined, b"\n");
+    let error = command.logs(0).await.expect_err("the beginning is gone");
+    assert_eq!(error.code(), Some("output_truncated"), "{error}");
     let page = command.logs(79_999_998).await.expect("logs");
     assert_eq!((page.text.as_str(), page.next_offset, page.truncated), ("y\n", 80_000_000, false));
 }

@@ -37,7 +37,10 @@ impl Everybodys {
         let copied = Self(directory);
         let open = |path: &PathBuf| fs::set_permissions(path, fs::Permissions::from_mode(0o755));
         let this = std::env::current_exe().expect("a path");
-        fs::copy(this, copied.program()).expect("a copy");
+        // By another program: one that this program is writing cannot be run while a child that has just been
+        // forked holds the file open.
+        let copy = Command::new("cp").arg(this).arg(copied.program()).status();
+        assert!(copy.is_ok_and(|status| status.success()), "no copy");
         open(&copied.0).and_then(|()| open(&copied.program())).expect("for everybody");
         copied
     }

@@ -143,18 +143,26 @@ impl Log {
         }
     }
 
-    /// All that is kept from `offset` on, whether something before it is missing, and the size of
-    /// all that was ever written.
-    pub(crate) fn page(&self, offset: u64) -> (Vec<u8>, bool, u64) {
+    /// What is kept from `offset` on, about `most` bytes of it, whether there is more, and the size
+    /// of all that was ever written; or where what is kept begins, if that is later.
+    pub(crate) fn page(&self, offset: u64, most: usize) -> Result<(Vec<u8>, bool, u64), u64> {
         let kept = self.kept();
-        let truncated = offset < kept.start();
-        let mut at = offset.max(kept.start());
-        let mut bytes = Vec::new();
-        while let Some((piece, from)) = kept.piece(at) {
-            bytes.extend_from_slice(&piece.bytes[from..]);
-            at = piece.end();
+        if offset < kept.start() {
+            return Err(kept.start());
         }
-        (bytes, truncated, kept.end)
+        let mut bytes = Vec::new();
+        while bytes.len() < most
+            && let Some((piece, from)) = kept.piece(offset + bytes.len() as u64)
+        {
+            let rest = &piece.bytes[from..];
+            bytes.extend_from_slice(&rest[..rest.len().min(most - bytes.len())]);
+        }
+        if bytes.len() == most {
+            // The next page begins with the character that does not fit.
+            bytes.truncate(whole_characters(&bytes));
+        }
+        let more = offset + (bytes.len() as u64) < kept.end;
+        Ok((bytes, more, kept.end))
     }
 
     /// A reader from `offset` on.
@@ -259,6 +267,16 @@ impl Kept {
     }
 }
 
+/// How much of it does not end within a character; all of it if it is not UTF-8 there anyway.
+fn whole_characters(bytes: &[u8]) -> usize {
+    match bytes.utf8_chunks().last() {
+        Some(last) if !last.invalid().is_empty() && bytes.len() > last.invalid().len() => {
+            bytes.len() - last.invalid().len()
+        }
+        _ => bytes.len(),
+    }
+}
+
 impl Piece {
     fn end(&self) -> u64 {
         self.start + self.bytes.len() as u64
@@ -300,7 +318,7 @@ mod tests {
         }
         for offset in (0..=whole.len()).step_by(997).chain([whole.len()]) {
             assert_eq!(read(&log, offset as u64).0, whole[offset..]);
-            let page = log.page(offset as u64);
+            let page = log.page(offset as u64, usize::MAX).expect("it is kept");
             assert_eq!(page, (whole[offset..].to_vec(), false, whole.len() as u64));
         }
         assert!(matches!(log.at(whole.len() as u64), Found::NotYet));
@@ -334,7 +352,29 @@ mod tests {
         assert!(rest.len() > 100_000, "{}", rest.len());
         let at = start as usize;
         assert_eq!(rest[0], (at / 1000) as u8);
-        assert_eq!(log.page(0), (rest, true, 1_000_000));
+        assert_eq!(log.page(start, usize::MAX), Ok((rest, false, 1_000_000)));
+        assert_eq!(log.page(0, usize::MAX), Err(start));
+    }
+
+    #[tokio::test]
+    async fn pages_end_between_characters() {
+        let log = Log::new(1 << 20);
+        let text = "aé€😀".repeat(50);
+        append(&log, &Output::Stdout(text.clone().into())).await;
+        for most in 4..12 {
+            let (mut read, mut more) = (String::new(), true);
+            while more {
+                let (bytes, rest, size) = log.page(read.len() as u64, most).expect("it is kept");
+                read.push_str(&String::from_utf8(bytes).expect("whole characters"));
+                more = rest;
+                assert_eq!(size, text.len() as u64);
+            }
+            assert_eq!(read, text);
+        }
+        // What is no text at all is not left out.
+        let log = Log::new(1 << 20);
+        append(&log, &Output::Stdout(vec![0xff; 10])).await;
+        assert_eq!(log.page(0, 1), Ok((vec![0xff], true, 10)));
     }
 
     #[tokio::test]

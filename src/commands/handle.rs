@@ -130,7 +130,9 @@ impl Command {
         kill(self.client(), self.sandbox_id(), self.id()).await
     }
 
-    /// The output from byte `offset` on that there is now, as text.
+    /// The output from byte `offset` on that there is now, as text, up to a bound of the server:
+    /// while it is [`truncated`](CommandLogs::truncated), ask again from
+    /// [`next_offset`](CommandLogs::next_offset).
     /// `GET /v1/sandboxes/{id}/commands/{cmd}/logs`.
     ///
     /// Output that is not UTF-8 arrives with U+FFFD in its place, and so does a character that is
@@ -138,7 +140,8 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// As for [`refresh`](Self::refresh).
+    /// As for [`refresh`](Self::refresh), and [`ErrorKind::Api`](crate::ErrorKind::Api) (code
+    /// `output_truncated`) where the server no longer keeps the output at `offset`.
     pub async fn logs(&self, offset: u64) -> Result<CommandLogs, Error> {
         logs::get(self, offset).await
     }

@@ -14,9 +14,11 @@ use crate::wire::Integer;
 pub struct CommandLogs {
     /// The text. What is not UTF-8 became U+FFFD, so its length need not be that of the output.
     pub text: String,
-    /// Where the next output begins, in bytes: the offset to ask for next.
+    /// Where the next output begins, in bytes: the offset to ask for next. Exact where the output
+    /// is UTF-8 or the text reaches its end; elsewhere it is not known how many bytes became
+    /// U+FFFD, and this is the least: output may then come again, and is never left out.
     pub next_offset: u64,
-    /// Whether output from the asked offset on is missing because the server no longer keeps it.
+    /// Whether the answer reached its bound, so that there is more from `next_offset` on.
     pub truncated: bool,
 }
 
@@ -35,14 +37,20 @@ pub(super) async fn get(command: &Command, offset: u64) -> Result<CommandLogs, E
     };
     let call = on_command(client, Safety::Repeatable);
     let page = client.call(call, send).await?.into_inner();
-    // A server that does not say the size has sent what there is.
-    let next = page.size.and_then(Integer::unsigned);
-    let next = next.unwrap_or_else(|| offset.saturating_add(page.content.len() as u64));
-    Ok(CommandLogs {
-        text: page.content,
-        next_offset: next.max(offset),
-        truncated: page.truncated.unwrap_or(false),
-    })
+    let truncated = page.truncated.unwrap_or(false);
+    let size = page.size.and_then(Integer::unsigned);
+    let next_offset = next_offset(offset, &page.content, size.filter(|_| !truncated));
+    Ok(CommandLogs { text: page.content, next_offset, truncated })
+}
+
+fn next_offset(offset: u64, text: &str, end: Option<u64>) -> u64 {
+    let lost = text.matches(char::REPLACEMENT_CHARACTER).count();
+    let least = text.len() - lost * (char::REPLACEMENT_CHARACTER.len_utf8() - 1);
+    let least = offset.saturating_add(least as u64);
+    match end {
+        Some(end) if lost > 0 => end.max(least),
+        _ => least,
+    }
 }
 
 pub(super) fn wire(offset: u64) -> Result<Integer, Error> {

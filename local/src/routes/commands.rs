@@ -22,6 +22,9 @@ use crate::sandbox::Sandbox;
 
 const LONGEST_FOLLOW: u64 = 3600;
 
+/// Of the output in one answer.
+const LARGEST_PAGE: usize = 1024 * 1024;
+
 pub(crate) async fn start(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -90,7 +93,10 @@ pub(crate) async fn logs(
     if follow {
         return Ok(event_stream(Follow::new(command, offset, limit).frames()));
     }
-    let (bytes, truncated, size) = command.log.page(offset);
+    let (bytes, truncated, size) = command.log.page(offset, LARGEST_PAGE).map_err(|start| {
+        Problem::new(StatusCode::BAD_REQUEST, no_longer_kept(offset, start))
+            .with_code("output_truncated")
+    })?;
     let page = types::CommandLogs {
         content: String::from_utf8_lossy(&bytes).into_owned(),
         size: i64::try_from(size).ok().map(Integer),
@@ -172,11 +178,7 @@ impl Follow {
             match self.output.next() {
                 Found::Output(output) => return Some(frame(&chunk(output))),
                 Found::Gone { start } => {
-                    let message = format!(
-                        "The output from byte {} on is no longer kept; what is kept begins at \
-                         byte {start}",
-                        self.output.offset()
-                    );
+                    let message = no_longer_kept(self.output.offset(), start);
                     return Some(self.last(&json!({
                         "kind": "error", "code": "output_truncated", "message": message,
                     })));
@@ -204,6 +206,12 @@ impl Follow {
         self.state = Stage::Done;
         frame(event)
     }
+}
+
+fn no_longer_kept(offset: u64, start: u64) -> String {
+    format!(
+        "The output from byte {offset} on is no longer kept; what is kept begins at byte {start}"
+    )
 }
 
 async fn until(deadline: Option<Instant>) {
