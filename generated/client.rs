@@ -663,8 +663,8 @@ pub mod types {
         ///The memory in use, in bytes (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub mem_bytes: ::std::option::Option<crate::wire::Integer>,
-        ///When, in Unix seconds (REST).
-        pub t: f64,
+        ///When (REST; the form is the Python SDK's).
+        pub t: crate::Timestamp,
     }
     ///A path to move.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
@@ -3054,7 +3054,7 @@ Arguments:
     pub async fn get_metrics<'a>(
         &'a self,
         sandbox_id: &'a str,
-        since: Option<f64>,
+        since: Option<&'a crate::wire::Integer>,
     ) -> Result<ResponseValue<types::Metrics>, Error<()>> {
         let url = format!(
             "{}/v1/sandboxes/{}/metrics", self.baseurl, encode_path(& sandbox_id

@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:7e345ca9ce3b8a5c
+// openapi.yaml fnv1a64:e4275cfafad45c6e
 
 //! The raw layer, generated from the contract.
 

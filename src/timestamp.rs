@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 ///
 /// Prints and parses as RFC 3339 (`2026-01-31T09:30:00.25Z`), and converts from and to
 /// [`SystemTime`]. On the wire a `Z` and an offset are both read; a time with neither is taken
-/// for UTC.
+/// for UTC, and a number for Unix seconds.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(DateTime<Utc>);
 
@@ -91,7 +91,23 @@ impl<'de> Deserialize<'de> for Timestamp {
             type Value = Timestamp;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an ISO 8601 date and time")
+                f.write_str("an ISO 8601 date and time, or Unix seconds")
+            }
+
+            fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Timestamp, E> {
+                let time = DateTime::from_timestamp(seconds, 0);
+                time.map(Timestamp).ok_or_else(|| E::custom(format!("{seconds} is no Unix time")))
+            }
+
+            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Timestamp, E> {
+                self.visit_i64(i64::try_from(seconds).unwrap_or(i64::MAX))
+            }
+
+            fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Timestamp, E> {
+                // Microseconds: a float has no more of today's date.
+                let micros = (seconds * 1e6).round();
+                let time = DateTime::from_timestamp_micros(micros as i64);
+                time.map(Timestamp).ok_or_else(|| E::custom(format!("{seconds} is no Unix time")))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
@@ -99,7 +115,11 @@ impl<'de> Deserialize<'de> for Timestamp {
             }
         }
 
-        deserializer.deserialize_str(Visitor)
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(Visitor)
+        } else {
+            deserializer.deserialize_str(Visitor)
+        }
     }
 }
 
@@ -133,6 +153,18 @@ mod tests {
         ] {
             let parsed: Timestamp = text.parse().expect(text);
             assert_eq!(SystemTime::from(parsed), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_unix_seconds() {
+        let read = |json: &str| serde_json::from_str::<Timestamp>(json);
+        let time: Timestamp = "2026-01-31T09:30:00.25Z".parse().expect("a time");
+        assert_eq!(read("1769851800.25").expect("a time"), time);
+        assert_eq!(read("1769851800").expect("a time").unix_seconds(), 1_769_851_800);
+        assert_eq!(read("-1").expect("a time").to_string(), "1969-12-31T23:59:59Z");
+        for json in ["1e300", "-1e300", "9223372036854775807", "18446744073709551615", "true"] {
+            read(json).expect_err(json);
         }
     }
 
