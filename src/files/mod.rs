@@ -12,6 +12,8 @@ mod paths;
 mod presign;
 #[cfg(not(target_arch = "wasm32"))]
 mod presigned;
+#[cfg(all(feature = "dirs", not(target_arch = "wasm32")))]
+mod tree;
 #[cfg(not(target_arch = "wasm32"))]
 mod upload;
 
