@@ -90,12 +90,14 @@ impl Run {
         };
         let (pauses, blocked_before) = (sandbox.watch(), sandbox.blocked.count());
         let paused_before = pauses.borrow().paused_before;
+        // Before: it may have run for a while when this task hears of its start.
+        let started = sandbox.clock.now();
         // Code that fights its own shell can keep it from ever starting.
         let child = tokio::time::timeout(timeout, jail.spawn(command)).await.map_err(|_| {
             let detail = "The command did not start within its timeout";
             Problem::new(StatusCode::REQUEST_TIMEOUT, detail).with_code("exec_timeout")
         })??;
-        let (started, sandbox) = (sandbox.clock.now(), sandbox.clone());
+        let sandbox = sandbox.clone();
         Ok(Self { child, started, timeout, pauses, paused_before, sandbox, blocked_before })
     }
 
