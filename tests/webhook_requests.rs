@@ -3,7 +3,7 @@
 mod support;
 
 use insta::assert_json_snapshot;
-use orkestr::{Client, ErrorKind, RetryPolicy, Webhook, WebhookEventType};
+use orkestr::{Client, ErrorKind, RetryPolicy, Webhook, WebhookEvent, WebhookEventType};
 use serde_json::{Value, json};
 use support::{Answer, Recorder};
 
@@ -166,6 +166,45 @@ async fn failures_speak_of_the_webhook() {
         let recorder = Recorder::start([Answer::json(status, &json!({"detail": detail}))]).await;
         let error = Webhook::create(URL).client(&recorder.client()).await.expect_err("a failure");
         assert_eq!((error.kind(), error.message()), (kind, message), "{status}");
+    }
+}
+
+#[test]
+fn the_delivery_of_the_contract_is_read() {
+    let contract: Value =
+        yaml::from_str(include_str!("../openapi.yaml")).expect("the contract is YAML");
+    let delivery = &contract["paths"]["/v1/sandboxes/webhooks"]["post"]["callbacks"]["delivery"];
+    let delivery = &delivery["{$request.body#/url}"]["post"];
+    let headers = delivery["parameters"].as_array().expect("headers").iter();
+    let headers: Vec<(&str, &str)> = headers
+        .map(|one| (one["name"].as_str().expect("text"), one["example"].as_str().expect("text")))
+        .collect();
+    let names: Vec<String> = headers.iter().map(|(name, _)| name.to_lowercase()).collect();
+    let (event, delivery_id) = (WebhookEvent::EVENT_HEADER, WebhookEvent::DELIVERY_HEADER);
+    assert_eq!(names, [event, delivery_id, WebhookEvent::SIGNATURE_HEADER]);
+    let body = &delivery["requestBody"]["content"]["application/json"]["example"];
+    // Its signature is of no known secret.
+    let parse =
+        |body: &Value| WebhookEvent::parse_unverified(headers.clone(), body.to_string().as_bytes());
+    let event = parse(body).expect("an event");
+    assert_eq!(*event.event_type(), WebhookEventType::SandboxTerminated);
+    assert_eq!(event.delivery_id(), body["delivery_id"].as_str());
+    assert_eq!(event.sandbox_id(), body["sandbox_id"].as_str());
+    assert!(event.created_at().is_some());
+    assert_eq!(*event.data(), body["data"]);
+
+    let mut newer = body.clone();
+    newer["event"] = json!("x.future");
+    newer["x_future"] = json!({"deep": ["er"]});
+    assert_eq!(parse(&newer).expect("an event").event_type().as_str(), "x.future");
+    let mut nulls = body.clone();
+    for value in nulls.as_object_mut().expect("an object").values_mut() {
+        *value = Value::Null;
+    }
+    for bare in [nulls, json!({})] {
+        let event = parse(&bare).expect("an event");
+        assert_eq!(*event.event_type(), WebhookEventType::SandboxTerminated);
+        assert_eq!((event.sandbox_id(), event.created_at()), (None, None));
     }
 }
 

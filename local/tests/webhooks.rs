@@ -146,6 +146,69 @@ async fn a_sandbox_whose_first_process_dies_is_told_of_once() {
     assert_eq!(call.json()["sandbox_id"], sentinel.id());
 }
 
+/// What a receiver may see of one sandbox, as a state machine.
+fn follows(before: &str, event: &str) -> bool {
+    let event = event.trim_start_matches("sandbox.");
+    match before {
+        "" => event == "created",
+        "created" | "resumed" => matches!(event, "paused" | "expired") || event.starts_with("term"),
+        "expired" => event == "paused" || event.starts_with("term"),
+        "paused" => event == "resumed" || event.starts_with("term"),
+        _ => false,
+    }
+}
+
+#[tokio::test]
+async fn whatever_comes_at_once_is_told_in_one_possible_order() {
+    let (server, client) = start().await;
+    let mut receiver = Receiver::start().await;
+    hook(&client, &receiver).await;
+    let all = futures::future::join_all((0..8).map(|n| {
+        let action = if n % 2 == 0 { OnTimeout::Kill } else { OnTimeout::Pause };
+        let create = Sandbox::create("debian-12").client(&client).auto_resume(n % 3 == 0);
+        create.timeout(HOUR / 60).on_timeout(action).into_future()
+    }));
+    let all: Vec<Sandbox> = all.await.into_iter().map(|one| one.expect("a sandbox")).collect();
+    let storm = all.iter().flat_map(|sbx| {
+        (0..8).map(|n| {
+            let (server, client, sbx) = (&server, client.clone(), sbx.clone());
+            async move {
+                // Each may fail: another was faster.
+                match n {
+                    0 | 4 => drop(sbx.pause().await),
+                    1 | 5 => drop(Sandbox::resume(sbx.id()).client(&client).await),
+                    // Not waited for: in a sandbox that stays paused it does not end.
+                    2 | 6 => drop(tokio::spawn(sbx.exec("true").into_future())),
+                    3 => server.advance(HOUR / 120).await,
+                    _ => drop(sbx.refresh().await),
+                }
+            }
+        })
+    });
+    futures::future::join_all(storm).await;
+    let twice = all.iter().chain(&all).map(|sbx| sbx.terminate());
+    for ended in futures::future::join_all(twice).await {
+        ended.expect("terminated");
+    }
+
+    let sentinel = sandbox(&client).await;
+    let mut last = std::collections::BTreeMap::new();
+    loop {
+        let call = receiver.next().await;
+        let id = call.json()["sandbox_id"].as_str().expect("an id").to_owned();
+        let event = call.summary().replace("sandbox.", "");
+        if id == sentinel.id() {
+            break;
+        }
+        let before = last.insert(id, event.clone()).unwrap_or_default();
+        assert!(follows(&before, &event), "{event} after {before}");
+    }
+    assert_eq!(last.len(), all.len());
+    for (id, event) in last {
+        assert!(event.starts_with("terminated"), "{id} ends with {event}");
+    }
+}
+
 #[tokio::test]
 async fn one_that_never_ran_is_not_told_of() {
     let builder = LocalServer::builder().transition_time(HOUR);
@@ -299,8 +362,8 @@ async fn a_slow_receiver_holds_up_nobody_else() {
     server.advance(HOUR / 6).await;
     let again = slow.next().await;
     assert_eq!(again.header("x-orkestr-delivery"), first.header("x-orkestr-delivery"));
-    // With a call under way, and one that waits.
-    server.shutdown().await;
+    // With a call under way, and others that wait.
+    tokio::time::timeout(HOUR / 60, server.shutdown()).await.expect("it does not wait for it");
     assert_eq!(slow.rest(), [""; 0]);
 }
 

@@ -63,7 +63,9 @@ fn headers_of_any_shape() {
         "X-ORKESTR-SIGNATURE".to_owned(),
         SIGNATURE.as_bytes().to_vec(),
     )]);
-    assert!(WebhookEvent::verify(&Secret::new(SECRET), &map, BODY.as_bytes()).is_ok());
+    let secret = Secret::new(SECRET);
+    assert!(WebhookEvent::verify(&secret, &map, BODY.as_bytes()).is_ok());
+    assert!(WebhookEvent::verify(secret, map, BODY.as_bytes()).is_ok());
 }
 
 #[test]

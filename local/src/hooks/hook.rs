@@ -133,6 +133,9 @@ impl Hook {
 
     pub(crate) fn queue(&self, delivery: Delivery) {
         let mut state = self.state();
+        if !state.active {
+            return;
+        }
         if state.waiting.len() == MOST_WAITING {
             tracing::warn!(
                 webhook = %self.id, event = %delivery.event, delivery = %delivery.id,
