@@ -8,7 +8,7 @@ use orkestr::{Error, Secret, WebhookEvent};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 /// Far longer than anything takes: only a test that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,6 +29,7 @@ pub struct Receiver {
     address: SocketAddr,
     answer: Arc<Mutex<Answer>>,
     calls: mpsc::UnboundedReceiver<Call>,
+    given_up: Arc<Semaphore>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -45,13 +46,14 @@ impl Receiver {
         let address = listener.local_addr().expect("an address");
         let answer = Arc::new(Mutex::new(Answer::Status(200)));
         let (sender, calls) = mpsc::unbounded_channel();
-        let current = answer.clone();
+        let given_up = Arc::new(Semaphore::new(0));
+        let (current, silent) = (answer.clone(), given_up.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, current.clone(), sender.clone()));
+                tokio::spawn(serve(stream, current.clone(), sender.clone(), silent.clone()));
             }
         });
-        Self { address, answer, calls, task }
+        Self { address, answer, calls, given_up, task }
     }
 
     pub fn url(&self) -> String {
@@ -70,6 +72,12 @@ impl Receiver {
             let call = tokio::time::timeout(PATIENCE, self.calls.recv()).await;
             call.unwrap_or_else(|_| panic!("no call at {caller}")).expect("it listens")
         }
+    }
+
+    /// Comes when one more call that is answered by silence is given up by its sender.
+    pub async fn given_up(&self) {
+        let given_up = tokio::time::timeout(PATIENCE, self.given_up.acquire()).await;
+        given_up.expect("it waits for an answer").expect("it is open").forget();
     }
 
     /// What has arrived by now and was not asked for.
@@ -117,6 +125,7 @@ async fn serve(
     mut stream: TcpStream,
     answer: Arc<Mutex<Answer>>,
     calls: mpsc::UnboundedSender<Call>,
+    given_up: Arc<Semaphore>,
 ) {
     let Some(call) = read(&mut stream).await else { return };
     // First decided, then told: whoever has seen the call may change the answer to the next one.
@@ -126,8 +135,8 @@ async fn serve(
         Answer::Redirect(url) => (302, format!("location: {url}\r\n")),
         Answer::Silence => {
             drop(calls.send(call));
-            // Until the other side gives up.
             drop(stream.read_u8().await);
+            given_up.add_permits(1);
             return;
         }
         Answer::Nothing => {
