@@ -1,5 +1,5 @@
-//! Webhooks: every event of a sandbox's life, delivered signed, once and in order, to receivers
-//! that are well, slow, failing or gone.
+//! Webhooks: every event of a sandbox's life, delivered signed, once and in order; and their
+//! management.
 
 mod http;
 mod support;
@@ -13,7 +13,7 @@ use orkestr::{
 use orkestr_local::{ApiKey, LocalServer, Scope};
 use serde_json::{Value, json};
 use support::eventually;
-use support::receiver::{Answer, Receiver};
+use support::receiver::Receiver;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -29,20 +29,6 @@ async fn hook(client: &Client, receiver: &Receiver) -> Webhook {
 
 async fn sandbox(client: &Client) -> Sandbox {
     Sandbox::create("debian-12").client(client).await.expect("a sandbox")
-}
-
-/// Waits until the server has counted so many failures in a row.
-async fn failures(hook: &Webhook, count: u64) {
-    eventually("the failures", async || {
-        hook.refresh().await.expect("it is there");
-        hook.consecutive_failures() == Some(count)
-    })
-    .await;
-}
-
-/// What arrives next.
-async fn next(receiver: &mut Receiver) -> String {
-    receiver.next().await.summary()
 }
 
 #[tokio::test]
@@ -114,7 +100,7 @@ async fn a_lifetime_that_is_over_is_told_and_then_what_came_of_it() {
     create().await.expect("a sandbox");
     server.advance(HOUR).await;
     for expected in ["sandbox.created", "sandbox.expired", "sandbox.terminated timeout"] {
-        assert_eq!(next(&mut receiver).await, expected);
+        assert_eq!(receiver.event().await, expected);
     }
 
     let paused = create().on_timeout(OnTimeout::Pause).await.expect("a sandbox");
@@ -123,7 +109,7 @@ async fn a_lifetime_that_is_over_is_told_and_then_what_came_of_it() {
     for expected in
         ["sandbox.created", "sandbox.expired", "sandbox.paused", "sandbox.terminated requested"]
     {
-        assert_eq!(next(&mut receiver).await, expected);
+        assert_eq!(receiver.event().await, expected);
     }
     assert_eq!(receiver.rest(), [""; 0]);
 }
@@ -138,8 +124,8 @@ async fn a_sandbox_whose_first_process_dies_is_told_of_once() {
     let [first] = program.children()[..] else { panic!("one sandbox has one first process") };
     let first = nix::unistd::Pid::from_raw(first);
     nix::sys::signal::kill(first, nix::sys::signal::Signal::SIGKILL).expect("it runs");
-    assert_eq!(next(&mut receiver).await, "sandbox.created");
-    assert_eq!(next(&mut receiver).await, "sandbox.terminated failed");
+    assert_eq!(receiver.event().await, "sandbox.created");
+    assert_eq!(receiver.event().await, "sandbox.terminated failed");
     sbx.terminate().await.expect("it has ended");
     let sentinel = sandbox(&client).await;
     let call = receiver.next().await;
@@ -254,180 +240,11 @@ async fn only_the_events_that_were_asked_for() {
     for expected in
         ["sandbox.created", "sandbox.paused", "sandbox.resumed", "sandbox.terminated requested"]
     {
-        assert_eq!(next(&mut all).await, expected);
+        assert_eq!(all.event().await, expected);
     }
-    assert_eq!(next(&mut some).await, "sandbox.paused");
-    assert_eq!(next(&mut some).await, "sandbox.terminated requested");
+    assert_eq!(some.event().await, "sandbox.paused");
+    assert_eq!(some.event().await, "sandbox.terminated requested");
     assert_eq!((all.rest(), some.rest()), (vec![], vec![]));
-}
-
-#[tokio::test]
-async fn a_failed_delivery_is_sent_again_with_its_id_and_holds_the_next_ones_back() {
-    let (server, client) = start().await;
-    let mut receiver = Receiver::start().await;
-    let hook = hook(&client, &receiver).await;
-    let secret = hook.secret().expect("told once");
-    receiver.answer(Answer::Status(500));
-    let sbx = sandbox(&client).await;
-    sbx.pause().await.expect("paused");
-    let first = receiver.next().await;
-    failures(&hook, 1).await;
-    assert_eq!(hook.last_error().as_deref(), Some("HTTP 500"));
-    assert_eq!(hook.active(), Some(true));
-
-    receiver.answer(Answer::Nothing);
-    server.advance(HOUR).await;
-    let second = receiver.next().await;
-    failures(&hook, 2).await;
-    assert!(hook.last_error().is_some_and(|error| error.contains("connection")), "{hook:?}");
-
-    receiver.answer(Answer::Status(204));
-    server.advance(HOUR).await;
-    let third = receiver.next().await;
-    for again in [&second, &third] {
-        assert_eq!(again.body, first.body);
-        for name in ["x-orkestr-event", "x-orkestr-delivery", "x-orkestr-signature"] {
-            assert_eq!(again.header(name), first.header(name));
-        }
-        again.verify(&secret).expect("signed");
-    }
-    let next = receiver.next().await;
-    assert_eq!(next.summary(), "sandbox.paused", "in the order of the events");
-    assert_ne!(next.header("x-orkestr-delivery"), first.header("x-orkestr-delivery"));
-    failures(&hook, 0).await;
-    assert_eq!(hook.last_error(), None);
-}
-
-#[tokio::test]
-async fn a_receiver_that_only_fails_is_switched_off_and_can_be_enabled() {
-    let (server, client) = start().await;
-    let mut receiver = Receiver::start().await;
-    let hook = hook(&client, &receiver).await;
-    receiver.answer(Answer::Status(503));
-    for _ in 0..4 {
-        sandbox(&client).await;
-    }
-    let mut deliveries = Vec::new();
-    for count in 1..=20 {
-        deliveries.push(receiver.next().await.header("x-orkestr-delivery").to_owned());
-        eventually("it is counted", async || {
-            hook.refresh().await.expect("it is there");
-            // One more where a delivery was given up: the next one does not wait.
-            hook.consecutive_failures() >= Some(count)
-        })
-        .await;
-        server.advance(HOUR / 6).await;
-    }
-    assert_eq!((hook.active(), hook.consecutive_failures()), (Some(false), Some(20)));
-    // Six attempts each, and then the next one.
-    let distinct: BTreeSet<_> = deliveries.iter().collect();
-    assert_eq!(distinct.len(), 4);
-    deliveries.dedup();
-    assert_eq!(deliveries.len(), 4);
-
-    receiver.answer(Answer::Status(200));
-    sandbox(&client).await;
-    server.advance(HOUR / 6).await;
-    hook.enable().await.expect("enabled");
-    assert_eq!((hook.active(), hook.consecutive_failures()), (Some(true), Some(0)));
-    assert_eq!(hook.last_error(), None);
-    // What happened meanwhile is not told.
-    let sbx = sandbox(&client).await;
-    assert_eq!(receiver.next().await.json()["sandbox_id"], sbx.id());
-}
-
-#[tokio::test]
-async fn a_slow_receiver_holds_up_nobody_else() {
-    let (server, client) = start().await;
-    let (mut slow, mut quick) = (Receiver::start().await, Receiver::start().await);
-    slow.answer(Answer::Silence);
-    let slow_hook = hook(&client, &slow).await;
-    hook(&client, &quick).await;
-    let sbx = sandbox(&client).await;
-    let first = slow.next().await;
-    for _ in 0..10 {
-        sbx.pause().await.expect("paused");
-        Sandbox::resume(sbx.id()).client(&client).await.expect("resumed");
-    }
-    assert_eq!(next(&mut quick).await, "sandbox.created");
-    for _ in 0..10 {
-        assert_eq!(next(&mut quick).await, "sandbox.paused");
-        assert_eq!(next(&mut quick).await, "sandbox.resumed");
-    }
-
-    // The clock takes its patience away.
-    server.advance(HOUR / 6).await;
-    failures(&slow_hook, 1).await;
-    assert_eq!(slow_hook.last_error().as_deref(), Some("no answer within 10 s"));
-    server.advance(HOUR / 6).await;
-    let again = slow.next().await;
-    assert_eq!(again.header("x-orkestr-delivery"), first.header("x-orkestr-delivery"));
-    // With a call under way, and others that wait.
-    tokio::time::timeout(HOUR / 60, server.shutdown()).await.expect("it does not wait for it");
-    assert_eq!(slow.rest(), [""; 0]);
-}
-
-#[tokio::test]
-async fn a_deleted_webhook_is_called_no_more() {
-    let (server, client) = start().await;
-    let (mut gone, mut kept) = (Receiver::start().await, Receiver::start().await);
-    let waiting = hook(&client, &gone).await;
-    gone.answer(Answer::Status(500));
-    let sbx = sandbox(&client).await;
-    gone.next().await;
-    failures(&waiting, 1).await;
-    let under_way = hook(&client, &gone).await;
-    hook(&client, &kept).await;
-    gone.answer(Answer::Silence);
-    sbx.pause().await.expect("paused");
-    assert_eq!(next(&mut gone).await, "sandbox.paused");
-    for hook in [&waiting, &under_way] {
-        hook.delete().await.expect("deleted");
-        hook.delete().await.expect("it is gone");
-        let error = hook.enable().await.expect_err("gone");
-        assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, Some("webhook_not_found")));
-        assert_eq!(hook.refresh().await.expect_err("gone").kind(), ErrorKind::NotFound);
-    }
-    gone.given_up().await;
-    gone.answer(Answer::Status(200));
-    assert_eq!(next(&mut kept).await, "sandbox.paused");
-    // Time enough for a worker that is still there.
-    for _ in 0..3 {
-        server.advance(HOUR / 60).await;
-        Sandbox::resume(sbx.id()).client(&client).await.expect("resumed");
-        assert_eq!(next(&mut kept).await, "sandbox.resumed");
-        sbx.pause().await.expect("paused");
-        assert_eq!(next(&mut kept).await, "sandbox.paused");
-    }
-    assert_eq!(gone.rest(), [""; 0]);
-}
-
-#[tokio::test]
-async fn redirects_are_not_followed_and_nobody_there_is_a_failure() {
-    let (server, client) = start().await;
-    let (mut receiver, mut elsewhere) = (Receiver::start().await, Receiver::start().await);
-    receiver.answer(Answer::Redirect(elsewhere.url()));
-    let redirected = hook(&client, &receiver).await;
-    let nobody = Receiver::start().await;
-    let unreachable = hook(&client, &nobody).await;
-    drop(nobody);
-    let plain = receiver.url().replace("http:", "https:");
-    let no_tls = Webhook::create(plain).client(&client).await.expect("https is accepted");
-    sandbox(&client).await;
-    for hook in [&redirected, &unreachable, &no_tls] {
-        failures(hook, 1).await;
-        let error = hook.last_error().expect("a reason");
-        assert!(!error.contains("hush5309") && !error.contains("127.0.0.1"), "{error}");
-    }
-    let error = redirected.last_error().expect("a reason");
-    assert_eq!(error, "HTTP 302, and redirects are not followed");
-    assert!(unreachable.last_error().expect("a reason").starts_with("no connection: "));
-    assert!(no_tls.last_error().expect("a reason").starts_with("no connection: "));
-    receiver.answer(Answer::Status(200));
-    server.advance(HOUR).await;
-    failures(&redirected, 0).await;
-    assert_eq!(receiver.next().await.json(), receiver.next().await.json());
-    assert_eq!(elsewhere.rest(), [""; 0]);
 }
 
 #[tokio::test]

@@ -74,6 +74,13 @@ impl Receiver {
         }
     }
 
+    /// As [`next`](Self::next), in short: see [`Call::summary`].
+    #[track_caller]
+    pub fn event(&mut self) -> impl Future<Output = String> {
+        let next = self.next();
+        async move { next.await.summary() }
+    }
+
     /// Comes when one more call that is answered by silence is given up by its sender.
     pub async fn given_up(&self) {
         let given_up = tokio::time::timeout(PATIENCE, self.given_up.acquire()).await;
