@@ -1045,7 +1045,7 @@ pub mod types {
         ///Whether it is called (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub active: ::std::option::Option<bool>,
-        ///How many deliveries have failed since the last that did not (REST).
+        ///How many calls have failed since the last that did not (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub consecutive_failures: ::std::option::Option<crate::wire::Integer>,
         ///When it was created (REST).
@@ -1076,7 +1076,7 @@ pub mod types {
         ///When it happened (guess).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub created_at: ::std::option::Option<crate::Timestamp>,
-        ///More about it; the properties depend on the event (guess).
+        ///What it happened to, as the API shows it, without tokens. `sandbox.terminated` adds `reason`: `requested`, `timeout` or `failed` (guess).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub data: ::std::option::Option<
             ::serde_json::Map<::std::string::String, ::serde_json::Value>,
@@ -1089,6 +1089,12 @@ pub mod types {
         ///The sandbox that it happened to, if it was one (guess).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub sandbox_id: ::std::option::Option<::std::string::String>,
+        ///The template that it happened to, if it was one (guess).
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub template_id: ::std::option::Option<::std::string::String>,
+        ///The volume that it happened to, if it was one (guess).
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub volume_id: ::std::option::Option<::std::string::String>,
     }
     ///The caller's webhooks.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]

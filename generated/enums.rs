@@ -167,7 +167,7 @@ open_enum! {
         SandboxResumed = "sandbox.resumed",
         /// A sandbox was terminated.
         SandboxTerminated = "sandbox.terminated",
-        /// The lifetime of a sandbox has ended.
+        /// The lifetime of a sandbox has ended; that it is paused or terminated follows.
         SandboxExpired = "sandbox.expired",
         /// The build of a custom template has ended.
         TemplateBuildFinished = "template.build_finished",

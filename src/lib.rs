@@ -30,6 +30,12 @@
 //! it and reads its output, and its [`CommandCursor`] can be stored, to go on at the same byte in
 //! another process.
 //!
+//! # Webhooks
+//!
+//! [`Webhook`] lets the service call a URL of yours. [`WebhookEvent::verify`] makes an event of a
+//! delivery's headers and raw body if its signature holds, in any HTTP framework, without a client
+//! and without a runtime.
+//!
 //! # Failures
 //!
 //! There is one [`Error`], and [`ErrorKind`] says what a program can do about it. A `code` from
@@ -91,6 +97,7 @@ mod sandbox;
 mod secret;
 mod sse;
 mod timestamp;
+mod webhook;
 mod wire;
 
 #[cfg(test)]
@@ -109,6 +116,7 @@ mod generated;
 
 pub use api::{
     CommandStatus, NetworkMode, OnTimeout, OutputStream, SandboxSize, SandboxStatus, Template,
+    WebhookEventType,
 };
 pub use client::{
     ApiRequest, ApiResponse, Client, ClientBuilder, DEFAULT_BASE_URL, RetryPolicy, default_client,
@@ -136,6 +144,10 @@ pub use sandbox::{
 };
 pub use secret::Secret;
 pub use timestamp::{ParseTimestampError, Timestamp};
+pub use webhook::{
+    CreateWebhook, GetWebhook, ListWebhooks, Webhook, WebhookEvent, WebhookInfo,
+    verify_webhook_signature,
+};
 
 /// The README's examples are compiled as tests.
 #[cfg(doctest)]

@@ -15,9 +15,11 @@ use orkestr::api::SandboxStatus;
 use crate::admission::{self, Admission};
 use crate::clock::Clock;
 use crate::fault::{self, Faults};
+use crate::hooks::Events;
 use crate::keys::ApiKey;
 use crate::plan::Plan;
 use crate::problem::Problem;
+use crate::routes::webhooks;
 use crate::routes::{clock, commands, exec, faults, files, limits, paths, presigned, sandboxes};
 use crate::sandbox::Sandbox;
 use crate::signature::Signer;
@@ -44,6 +46,8 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     pub(crate) admission: Arc<Admission>,
     pub(crate) signer: Signer,
+    /// The sink of everything that webhooks tell.
+    pub(crate) events: Events,
     // By id, and ids sort by their time.
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
 }
@@ -52,7 +56,8 @@ impl App {
     pub(crate) fn new(config: Config, signer: Signer) -> Arc<Self> {
         let clock = Clock::new();
         let admission = Admission::new(config.plan.clone(), clock.clone());
-        Arc::new(Self { config, clock, admission, signer, sandboxes: Mutex::default() })
+        let events = Events::new(clock.clone());
+        Arc::new(Self { config, clock, admission, signer, events, sandboxes: Mutex::default() })
     }
 
     pub(crate) fn insert(&self, sandbox: Arc<Sandbox>) {
@@ -106,6 +111,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/v1/sandboxes", post(sandboxes::create).get(sandboxes::list))
         .route("/v1/sandboxes/limits", get(limits::get))
+        .route("/v1/sandboxes/webhooks", post(webhooks::create).get(webhooks::list))
+        .route("/v1/sandboxes/webhooks/{webhook}", delete(webhooks::delete))
+        .route("/v1/sandboxes/webhooks/{webhook}/enable", post(webhooks::enable))
         .route(one, get(sandboxes::get).delete(sandboxes::terminate))
         .route(&below("pause"), post(sandboxes::pause))
         .route(&below("resume"), post(sandboxes::resume))

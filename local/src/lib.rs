@@ -82,7 +82,8 @@
 //! - Of a background command's output the newest 64 MiB are kept. A command that writes faster than
 //!   a follower reads waits for it; one that stalls for 5 s loses its place. The commands are gone
 //!   with their sandbox.
-//! - Snapshots, volumes, previews, the code interpreter, webhooks and metrics are not there:
+//! - Webhooks live as long as the server, and may be on loopback.
+//! - Snapshots, volumes, previews, the code interpreter and metrics are not there:
 //!   their paths answer 404, their create options 422.
 #![doc = ""]
 #![doc = include_str!("testing.md")]
@@ -100,6 +101,7 @@ mod commands;
 mod create;
 mod egress;
 mod fault;
+mod hooks;
 mod id;
 // Not part of the API: public for the tests that attack it.
 #[doc(hidden)]

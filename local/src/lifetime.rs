@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::admission::Slot;
 use crate::egress::Egress;
+use crate::hooks::Reason;
 use crate::jail::{self, Jail};
 use crate::problem::Problem;
 use crate::sandbox::{Live, Sandbox};
@@ -98,9 +99,9 @@ impl Sandbox {
         {
             let mut state = self.state();
             self.expect(&state.status, &Status::Resuming)?;
-            state.status = Status::Running;
             state.deadline = self.clock.now() + state.timeout;
             state.expires_at = (self.clock.time() + state.timeout).into();
+            self.enter(&mut state, Status::Running, Reason::Requested);
         }
         self.seat.take(slot);
         tracing::info!(sandbox = %self.id, "sandbox resumed");
@@ -126,7 +127,7 @@ impl Sandbox {
         {
             let mut state = self.state();
             if !matches!(state.status, Status::Failed | Status::Terminated) {
-                state.status = Status::Terminated;
+                self.enter(&mut state, Status::Terminated, Reason::Requested);
                 tracing::info!(sandbox = %self.id, "sandbox terminated");
             }
         }
@@ -170,7 +171,8 @@ impl Sandbox {
         {
             let mut state = self.state();
             self.expect(&state.status, from)?;
-            state.status = to;
+            // Only the end of a sandbox that could not be paused comes by this way.
+            self.enter(&mut state, to, Reason::Timeout);
         }
         self.announce();
         Ok(())
@@ -230,7 +232,9 @@ impl Sandbox {
             if state.status != Status::Running || state.deadline > self.clock.now() {
                 return;
             }
-            state.status = if slot.is_some() { Status::Pausing } else { Status::Terminated };
+            self.tell_expired(&state);
+            let next = if slot.is_some() { Status::Pausing } else { Status::Terminated };
+            self.enter(&mut state, next, Reason::Timeout);
         }
         tracing::info!(sandbox = %self.id, action = %self.facts.on_timeout, "lifetime over");
         self.announce();
@@ -279,7 +283,7 @@ async fn fail(sandbox: &Sandbox) {
         if state.status == Status::Terminated {
             return;
         }
-        state.status = Status::Failed;
+        sandbox.enter(&mut state, Status::Failed, Reason::Failed);
     }
     tracing::warn!(sandbox = %sandbox.id, "the sandbox's first process has died");
     sandbox.announce();

@@ -13,6 +13,7 @@ use crate::admission::Seat;
 use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::egress::{Blocked, Egress};
+use crate::hooks::Events;
 use crate::id;
 use crate::jail::Jail;
 use crate::problem::Problem;
@@ -48,6 +49,8 @@ pub(crate) struct Sandbox {
     pub(crate) blocked: Blocked,
     /// How long starting, pausing and resuming take at least.
     pub(crate) transition: Duration,
+    /// Who is told of its life.
+    pub(crate) events: Events,
     preview_auth_token: Option<Secret>,
     created_at: Timestamp,
     /// Only while it lives: an ended sandbox holds no descriptor.
@@ -86,7 +89,13 @@ pub(crate) struct Running {
 
 impl Sandbox {
     /// One that is `starting`; [`Sandbox::boot`] makes it run.
-    pub(crate) fn new(facts: Facts, clock: &Clock, transition: Duration, seat: Seat) -> Arc<Self> {
+    pub(crate) fn new(
+        facts: Facts,
+        clock: &Clock,
+        transition: Duration,
+        seat: Seat,
+        events: Events,
+    ) -> Arc<Self> {
         let token = facts.preview_auth.then(|| Secret::new(id::new("pvt")));
         let (born, created_at) = (clock.now(), clock.time());
         Arc::new(Self {
@@ -110,6 +119,7 @@ impl Sandbox {
             seat,
             blocked: Blocked::default(),
             transition,
+            events,
             facts,
         })
     }
@@ -124,7 +134,10 @@ impl Sandbox {
 
     /// As it stands on the wire.
     pub(crate) fn view(&self) -> types::Sandbox {
-        let state = self.state();
+        self.view_of(&self.state())
+    }
+
+    pub(crate) fn view_of(&self, state: &State) -> types::Sandbox {
         let facts = &self.facts;
         types::Sandbox {
             id: self.id.clone(),

@@ -353,6 +353,7 @@ async fn serve(
     // Resolves when the handle is dropped: nothing is ever sent.
     drop(stopped.await);
     server.abort();
+    app.events.close();
     app.terminate_all().await;
 }
 

@@ -1,12 +1,13 @@
 //! What the logs say, and what they never do.
 
 mod http;
+mod support;
 
 use std::io::{self, Write};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use orkestr::{Client, Sandbox};
+use orkestr::{Client, Sandbox, Webhook};
 use orkestr_local::{ApiKey, Fault, LocalServer};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -39,6 +40,10 @@ fn find<'a>(lines: &'a [Value], wanted: &[(&str, Value)]) -> &'a Value {
 
 /// A sandbox's life with the secret wherever a caller may put something.
 async fn use_it(client: &Client) -> String {
+    let url = format!("http://127.0.0.1:9/{SECRET}?token={SECRET}");
+    let hook = Webhook::create(url).client(client).await.expect("a webhook");
+    let url = format!("https://{SECRET}@example.com/{SECRET}");
+    Webhook::create(url).client(client).await.expect_err("a user");
     let create = Sandbox::create("debian-12").client(client).env("TOKEN", SECRET);
     let sbx = create.metadata("run", SECRET).await.expect("a sandbox");
     sbx.exec(format!("echo $TOKEN {SECRET}")).env("MORE", SECRET).await.expect("output");
@@ -52,11 +57,18 @@ async fn use_it(client: &Client) -> String {
     sbx.pause().await.expect("paused");
     Sandbox::resume(sbx.id()).client(client).await.expect("resumed");
     sbx.terminate().await.expect("ended");
+    support::eventually("nobody takes the delivery", async || {
+        hook.refresh().await.expect("it is there");
+        hook.last_error().is_some()
+    })
+    .await;
+    hook.delete().await.expect("deleted");
     sbx.id().to_owned()
 }
 
 fn check(log: &str, id: &str) {
-    assert!(!log.contains(SECRET), "{log}");
+    assert!(!log.contains(SECRET) && !log.contains("whsec_"), "{log}");
+    assert!(log.contains("not delivered"), "{log}");
     let lines = lines(log);
     for (method, route, status) in [
         ("POST", "/v1/sandboxes", 201),

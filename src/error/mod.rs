@@ -92,6 +92,8 @@ pub enum ErrorKind {
     /// stream. Also a source that has fewer or more bytes than was said. Nothing that is whole
     /// was written.
     Io,
+    /// A webhook's delivery is not signed under the secret, or not at all. Use nothing of it.
+    InvalidSignature,
     /// A sandbox that was to be terminated, or a command of it that was to be killed, may still
     /// run: [`Error::sandbox_id`]. The source says why.
     Cleanup,
@@ -122,6 +124,7 @@ impl ErrorKind {
             Self::InvalidInput => "invalid input",
             Self::Decode => "unreadable answer",
             Self::Io => "local reading or writing failed",
+            Self::InvalidSignature => "invalid signature",
             Self::Cleanup => "cleanup failed",
             Self::Api => "request failed",
         }

@@ -7,7 +7,7 @@ mod head;
 pub(crate) mod policy;
 mod proxy;
 
-pub(crate) use policy::{DEFAULT_DOMAINS, Policy, check_domain};
+pub(crate) use policy::{DEFAULT_DOMAINS, Policy, check_domain, is_public};
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};

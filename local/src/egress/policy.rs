@@ -98,7 +98,8 @@ fn plain(domain: &str) -> String {
     domain.strip_suffix('.').unwrap_or(domain).to_ascii_lowercase()
 }
 
-fn is_public(address: IpAddr) -> bool {
+/// Whether an address is one of the internet, and none of this machine or its network.
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

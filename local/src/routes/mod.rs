@@ -9,3 +9,4 @@ pub(crate) mod limits;
 pub(crate) mod paths;
 pub(crate) mod presigned;
 pub(crate) mod sandboxes;
+pub(crate) mod webhooks;

@@ -30,7 +30,8 @@ pub(crate) async fn create(
     let spec = create::spec(&facts, &app.config);
     let policy = create::policy(&facts, &app.config);
     let sandbox = to_the_end(async move {
-        let sandbox = Sandbox::new(facts, &app.clock, app.config.transition, seat);
+        let events = app.events.clone();
+        let sandbox = Sandbox::new(facts, &app.clock, app.config.transition, seat, events);
         // Others may see it `starting`; one that never runs has not been.
         app.insert(sandbox.clone());
         sandbox.boot(spec, policy).await.inspect_err(|_| app.remove(&sandbox.id))?;

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 pub mod program;
+pub mod receiver;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
