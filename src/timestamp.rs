@@ -21,6 +21,23 @@ impl Timestamp {
         self.0.timestamp()
     }
 
+    /// From Unix seconds as a number of JSON, whose precision ends about at the microsecond.
+    pub(crate) fn from_unix(seconds: f64) -> Option<Self> {
+        const FARTHEST: f64 = 1e18;
+        let micros = (seconds * 1e6).round();
+        // What is not a number fails the comparison too.
+        if micros.abs() < FARTHEST {
+            DateTime::from_timestamp_micros(micros as i64).map(Self)
+        } else {
+            None
+        }
+    }
+
+    /// As [`from_unix`](Self::from_unix) takes it.
+    pub(crate) fn unix(&self) -> f64 {
+        self.0.timestamp_micros() as f64 / 1e6
+    }
+
     /// How long from `earlier` until this moment; `None` if `earlier` is the later one.
     pub fn duration_since(&self, earlier: Timestamp) -> Option<Duration> {
         self.0.signed_duration_since(earlier.0).to_std().ok()
@@ -141,6 +158,18 @@ mod tests {
         for text in ["", "yesterday", "2026-13-01T00:00:00Z", "1769851800"] {
             let error = text.parse::<Timestamp>().expect_err(text);
             assert!(error.to_string().contains(text));
+        }
+    }
+
+    #[test]
+    fn unix_seconds_are_read_to_the_microsecond() {
+        let time = Timestamp::from_unix(1_769_851_800.25).expect("a time");
+        assert_eq!(time.to_string(), "2026-01-31T09:30:00.250Z");
+        for seconds in [1_769_851_800.123_456, 0.0, -1.5] {
+            assert_eq!(Timestamp::from_unix(seconds).map(|time| time.unix()), Some(seconds));
+        }
+        for seconds in [f64::NAN, f64::INFINITY, 1e300, -1e300, 9e14] {
+            assert_eq!(Timestamp::from_unix(seconds), None, "{seconds}");
         }
     }
 
