@@ -15,6 +15,8 @@ use crate::commands::Commands;
 use crate::egress::{Blocked, Egress};
 use crate::id;
 use crate::jail::Jail;
+use crate::meter::{Meter, Sampler};
+use crate::preview::Previews;
 use crate::problem::Problem;
 
 /// What a sandbox was created with.
@@ -46,9 +48,10 @@ pub(crate) struct Sandbox {
     pub(crate) seat: Seat,
     /// The hosts that the proxy has refused it.
     pub(crate) blocked: Blocked,
+    pub(crate) meter: Meter,
     /// How long starting, pausing and resuming take at least.
     pub(crate) transition: Duration,
-    preview_auth_token: Option<Secret>,
+    pub(crate) preview_auth_token: Option<Secret>,
     created_at: Timestamp,
     /// Only while it lives: an ended sandbox holds no descriptor.
     pub(crate) live: Mutex<Option<Live>>,
@@ -64,6 +67,9 @@ pub(crate) struct Live {
     pub(crate) jail: Jail,
     /// Ends with this value.
     pub(crate) _egress: Option<Egress>,
+    pub(crate) previews: Previews,
+    /// Once it runs.
+    pub(crate) sampler: Option<Sampler>,
 }
 
 #[derive(Debug)]
@@ -109,6 +115,7 @@ impl Sandbox {
             clock: clock.clone(),
             seat,
             blocked: Blocked::default(),
+            meter: Meter::new(clock),
             transition,
             facts,
         })
