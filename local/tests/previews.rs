@@ -118,6 +118,38 @@ async fn bodies_stream_both_ways() {
 }
 
 #[tokio::test]
+async fn a_body_arrives_with_one_length() {
+    let server = server().await;
+    let sbx = sandbox(&server, NetworkMode::Off).await;
+    let preview = serving(&sbx, PORT).await;
+    let address = preview.host().parse().expect("an address");
+    let send = async |headers: &str, body: &str| {
+        let head = format!("POST / HTTP/1.1\r\n{HOST}Connection: close\r\n{headers}\r\n");
+        in_time(http(address, head + body)).await.to_lowercase()
+    };
+    for (headers, body, arrives) in [
+        ("Content-Length: 3\r\n", "abc", "content-length: 3\r\n"),
+        ("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n", "transfer-encoding: chunked"),
+        (
+            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+            "3\r\nabc\r\n0\r\n\r\n",
+            "transfer-encoding: chunked",
+        ),
+    ] {
+        let answer = send(headers, body).await;
+        is_status(&answer.to_uppercase(), 203);
+        let inside = answer.split_once("\r\n\r\n").expect("a body").1;
+        assert!(inside.contains(arrives), "{headers}{inside}");
+        let lengths = ["content-length:", "transfer-encoding:"];
+        let count: usize = lengths.iter().map(|name| inside.matches(name).count()).sum();
+        assert_eq!(count, 1, "{headers}{inside}");
+    }
+    for headers in ["Content-Length: 3\r\nContent-Length: 4\r\n", "Transfer-Encoding: x\r\n"] {
+        is_status(&send(headers, "abcd").await.to_uppercase(), 400);
+    }
+}
+
+#[tokio::test]
 async fn an_upgrade_becomes_a_tunnel() {
     let server = server().await;
     let sbx = sandbox(&server, NetworkMode::Off).await;

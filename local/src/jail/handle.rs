@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -28,7 +28,7 @@ struct Handle {
     proxy: Mutex<Option<OwnedFd>>,
     reaped: AtomicBool,
     /// Known once it is reaped.
-    cpu_time: OnceLock<Duration>,
+    cpu_time: Mutex<Option<Duration>>,
     /// Changes before and after each command is started.
     spawns: AtomicU64,
 }
@@ -54,7 +54,7 @@ impl Jail {
             pidfd: Some(pidfd),
             proxy: Mutex::new(agent.proxy),
             reaped: AtomicBool::new(false),
-            cpu_time: OnceLock::new(),
+            cpu_time: Mutex::default(),
             spawns: AtomicU64::new(0),
         })))
     }
@@ -110,7 +110,7 @@ impl Jail {
 
     /// The processor time of everything that ever ran in it, its agent included. Known when it has ended.
     pub fn final_cpu_time(&self) -> Option<Duration> {
-        self.0.cpu_time.get().copied()
+        *self.0.cpu_time.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connects to a TCP port of the sandbox's own loopback interface, by IPv4 or else IPv6. With
@@ -207,10 +207,12 @@ impl Handle {
             return true;
         }
         let Some(pidfd) = &self.pidfd else { return true };
+        // Only one gets the status: whoever else asks waits until it is written down.
+        let mut cpu_time = self.cpu_time.lock().unwrap_or_else(PoisonError::into_inner);
         let status = sys::reap_pidfd(pidfd.get_ref().as_fd());
         let ended = !matches!(status, Ok(None) | Err(Errno::EINTR));
-        if let Ok(Some(cpu_time)) = status {
-            let _ = self.cpu_time.set(cpu_time);
+        if let Ok(Some(used)) = status {
+            *cpu_time = Some(used);
         }
         if ended {
             self.reaped.store(true, Ordering::Release);

@@ -82,8 +82,13 @@ async fn attend(client: TcpStream, target: Arc<Target>) {
     let service = service_fn(|request| {
         let (target, tunnel) = (target.clone(), tunnel.clone());
         async move {
+            let method = request.method().clone();
             let answer = forward(&target, request, &tunnel).await;
-            Ok::<_, Infallible>(answer.unwrap_or_else(|problem| problem.into_response()))
+            let answer = answer.unwrap_or_else(|problem| problem.into_response());
+            // Never the path or the query: a token may be in it.
+            let status = answer.status().as_u16();
+            tracing::debug!(preview = target.name, %method, status, "preview request");
+            Ok::<_, Infallible>(answer)
         }
     });
     let connection = server::conn::http1::Builder::new()

@@ -105,7 +105,10 @@ fn answer(
                 client,
                 "HTTP/1.1 203 Fine\r\ncontent-length: {size}\r\nx-one: 1\r\nconnection: x-hop\r\n\
                  x-hop: secret\r\n\r\n{head}"
-            )
+            )?;
+            // Closing with something unread would tear the answer away.
+            client.shutdown(std::net::Shutdown::Write)?;
+            std::io::copy(client, &mut std::io::sink()).map(drop)
         }
     }
 }
