@@ -809,11 +809,11 @@ pub mod types {
     ///Where a port of a sandbox can be reached.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct PreviewHost {
-        ///The host name (REST).
+        ///The host name, or an address with its port (REST).
         pub host: ::std::string::String,
         ///The port (REST).
         pub port: i32,
-        ///The URL, `https://` and the host (REST).
+        ///The URL, `https://` and the host (REST), or `http://` and an address.
         pub url: ::std::string::String,
     }
     ///A place where sandboxes run.
@@ -3001,7 +3001,7 @@ Arguments:
     }
     /**Preview host of a port
 
-The public name under which a port of the sandbox can be reached. With `preview_auth` a request to it needs the query parameter `ork_preview_token` or the header `X-Orkestr-Preview-Token`, with the sandbox's `preview_auth_token`. Scope `sandboxes:read`.
+The public name under which a port of the sandbox can be reached. With `preview_auth` a request to it needs the query parameter `ork_preview_token` or the header `X-Orkestr-Preview-Token`, with the sandbox's `preview_auth_token`. A server on loopback may answer with an address and plain HTTP instead. Scope `sandboxes:read`.
 
 Sends a `GET` request to `/v1/sandboxes/{sandbox_id}/host`
 

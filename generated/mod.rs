@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:4cd99f162e0f2567
+// openapi.yaml fnv1a64:123cc7b29b7c5081
 
 //! The raw layer, generated from the contract.
 

@@ -91,7 +91,10 @@ mod commands;
 mod error;
 mod exec;
 mod files;
+mod limits;
+mod metrics;
 mod open_enum;
+mod preview;
 mod rt;
 mod sandbox;
 mod secret;
@@ -137,7 +140,12 @@ pub use files::{
 pub use files::{DirReport, DownloadDir, UploadDir};
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::{Download, DownloadStream, Upload};
+pub use limits::{GetLimits, Limits, Region, SizeLimit};
+pub use metrics::{
+    CpuMetrics, GetMetrics, LifetimeMetrics, MemoryMetrics, Metrics, MetricsSample, MetricsStream,
+};
 pub use open_enum::UnknownValue;
+pub use preview::{HostInfo, PreviewUrl};
 pub use sandbox::{
     CreateSandbox, GetSandbox, ListSandboxes, ResumeSandbox, Sandbox, SandboxGuard, SandboxInfo,
     SandboxStream,

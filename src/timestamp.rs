@@ -21,6 +21,18 @@ impl Timestamp {
         self.0.timestamp()
     }
 
+    /// From Unix seconds as a number of JSON, whose precision ends about at the microsecond.
+    pub(crate) fn from_unix(seconds: f64) -> Option<Self> {
+        const FARTHEST: f64 = 1e18;
+        let micros = (seconds * 1e6).round();
+        // What is not a number fails the comparison too.
+        if micros.abs() < FARTHEST {
+            DateTime::from_timestamp_micros(micros as i64).map(Self)
+        } else {
+            None
+        }
+    }
+
     /// How long from `earlier` until this moment; `None` if `earlier` is the later one.
     pub fn duration_since(&self, earlier: Timestamp) -> Option<Duration> {
         self.0.signed_duration_since(earlier.0).to_std().ok()
@@ -104,10 +116,8 @@ impl<'de> Deserialize<'de> for Timestamp {
             }
 
             fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Timestamp, E> {
-                // Microseconds: a float has no more of today's date.
-                let micros = (seconds * 1e6).round();
-                let time = DateTime::from_timestamp_micros(micros as i64);
-                time.map(Timestamp).ok_or_else(|| E::custom(format!("{seconds} is no Unix time")))
+                let time = Timestamp::from_unix(seconds);
+                time.ok_or_else(|| E::custom(format!("{seconds} is no Unix time")))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
@@ -163,6 +173,8 @@ mod tests {
         assert_eq!(read("1769851800.25").expect("a time"), time);
         assert_eq!(read("1769851800").expect("a time").unix_seconds(), 1_769_851_800);
         assert_eq!(read("-1").expect("a time").to_string(), "1969-12-31T23:59:59Z");
+        let precise = read("1769851800.123456").expect("a time");
+        assert_eq!(precise.to_string(), "2026-01-31T09:30:00.123456Z");
         for json in ["1e300", "-1e300", "9223372036854775807", "18446744073709551615", "true"] {
             read(json).expect_err(json);
         }

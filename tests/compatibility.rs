@@ -197,6 +197,14 @@ async fn the_facade_takes_them_all() {
         assert!(!sbx.pause().await.expect("paused").is_empty());
         sbx.set_timeout(std::time::Duration::from_secs(60)).await.expect("set");
 
+        let (recorder, sbx) = sandbox([example("get_metrics"), example("get_host")]).await;
+        assert!(!sbx.metrics().await.expect("metrics").sandbox_id.is_empty());
+        assert!(sbx.get_host(8080).await.expect("a host").contains("8080"));
+        drop(recorder);
+        let recorder = Recorder::start([example("get_limits")]).await;
+        let limits = Sandbox::limits().client(&recorder.client()).await.expect("limits");
+        assert_eq!((limits.plan.as_str(), limits.max_concurrent), ("pro", 20), "{server:?}");
+
         let found = |is_dir: bool| {
             let (_, _, schema, example) = answers(&spec)
                 .into_iter()

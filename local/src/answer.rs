@@ -33,6 +33,18 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     response
 }
 
+/// As [`json`], with null for each of these members that is absent: where a reader is told to look, it finds something.
+pub(crate) fn json_with_nulls(value: &impl Serialize, pointers: &[&str]) -> Response {
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    for pointer in pointers {
+        let (parent, name) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+        if let Some(Value::Object(members)) = value.pointer_mut(parent) {
+            members.entry(name).or_insert(Value::Null);
+        }
+    }
+    json(StatusCode::OK, &value)
+}
+
 pub(crate) fn empty() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -21,6 +21,7 @@ use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::routes::webhooks;
 use crate::routes::{clock, commands, exec, faults, files, limits, paths, presigned, sandboxes};
+use crate::routes::{hosts, metrics};
 use crate::sandbox::Sandbox;
 use crate::signature::Signer;
 use crate::{auth, trace};
@@ -118,6 +119,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(&below("pause"), post(sandboxes::pause))
         .route(&below("resume"), post(sandboxes::resume))
         .route(&below("timeout"), post(sandboxes::set_timeout))
+        .route(&below("metrics"), get(metrics::get))
+        .route(&below("host"), get(hosts::get))
         .route(&below("exec"), post(exec::exec))
         .route(&below("commands"), post(commands::start).get(commands::list))
         .route(&below("commands/{command}"), get(commands::get).delete(commands::kill))

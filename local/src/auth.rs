@@ -56,7 +56,7 @@ fn find<'a>(keys: &'a [ApiKey], token: &str) -> Option<&'a ApiKey> {
 }
 
 /// In a time that does not depend on where two keys differ.
-fn same(left: &[u8], right: &[u8]) -> bool {
+pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len()
         && left.iter().zip(right).fold(0, |difference, (l, r)| difference | (l ^ r)) == 0
 }

@@ -41,6 +41,15 @@
 //! # }).unwrap();
 //! ```
 //!
+//! # Previews and metrics
+//!
+//! A port of a sandbox is reached on a loopback port of its own, whatever the sandbox's network
+//! mode, with streaming bodies and WebSockets. It answers to `127.0.0.1`, `localhost` and `[::1]`
+//! alone; to pages of other sites only with the token of `preview_auth`. Nothing listens before
+//! the first [`get_host`](orkestr::Sandbox::get_host), and nothing after the sandbox's end.
+//! [Metrics](orkestr::Sandbox::metrics) are measured on the sandbox's real processes every 5 s of
+//! the server's clock.
+//!
 //! # Faults
 //!
 //! What the hosted service shows once a month, a [`Fault`] shows in the next request: error
@@ -83,8 +92,8 @@
 //!   a follower reads waits for it; one that stalls for 5 s loses its place. The commands are gone
 //!   with their sandbox.
 //! - Webhooks live as long as the server, and may be on loopback.
-//! - Snapshots, volumes, previews, the code interpreter and metrics are not there:
-//!   their paths answer 404, their create options 422.
+//! - A preview's host is a loopback address with a port of its own, and its URL is `http://`.
+//! - Snapshots, volumes and the code interpreter are not there: their paths answer 404, their create options 422.
 #![doc = ""]
 #![doc = include_str!("testing.md")]
 #![allow(
@@ -110,7 +119,9 @@ pub mod jail;
 mod keys;
 mod lifetime;
 mod log;
+mod meter;
 mod plan;
+mod preview;
 mod problem;
 mod query;
 mod routes;

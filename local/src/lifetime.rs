@@ -10,6 +10,8 @@ use crate::admission::Slot;
 use crate::egress::Egress;
 use crate::hooks::Reason;
 use crate::jail::{self, Jail};
+use crate::meter::Sampler;
+use crate::preview::Previews;
 use crate::problem::Problem;
 use crate::sandbox::{Live, Sandbox};
 
@@ -29,7 +31,12 @@ impl Sandbox {
                 Egress::start(policy, listener, self.blocked.clone(), self.id.clone())
             });
             let egress = egress.transpose().map_err(Problem::internal)?;
-            Ok::<_, Problem>(Live { jail, _egress: egress })
+            Ok::<_, Problem>(Live {
+                jail,
+                _egress: egress,
+                previews: Previews::default(),
+                sampler: None,
+            })
         };
         match live.await {
             Ok(live) => *self.live() = Some(live),
@@ -45,6 +52,9 @@ impl Sandbox {
             return Err(problem);
         }
         tracing::info!(sandbox = %self.id, template = %self.facts.template, "sandbox created");
+        if let Some(live) = &mut *self.live() {
+            live.sampler = Some(Sampler::start(self));
+        }
         tokio::spawn(attend(self.clone()));
         Ok(())
     }
@@ -160,8 +170,12 @@ impl Sandbox {
     async fn release(&self) {
         if let Some(jail) = self.jail() {
             jail.kill().await;
+            self.meter.settle(jail.final_cpu_time());
         }
-        drop(self.live().take());
+        let live = self.live().take();
+        if let Some(live) = live {
+            live.previews.close().await;
+        }
         self.seat.leave();
         self.commands.clear();
     }
@@ -191,6 +205,7 @@ impl Sandbox {
 
     fn announce(&self) {
         tracing::debug!(sandbox = %self.id, status = %self.status(), "status");
+        self.meter.follow(self);
         self.changed.send_modify(|_| ());
     }
 

@@ -273,6 +273,8 @@ impl Plan {
             }]),
             max_concurrent: number(self.max_concurrent),
             max_snapshots: number(self.max_snapshots),
+            // Each of them may have a name.
+            max_named_snapshots: Some(number(self.max_snapshots)),
             max_timeout_seconds: Some(Integer(longest)),
             custom_egress_allowlist: Some(self.custom_egress_allowlist),
             default_egress_domains: Some(DEFAULT_DOMAINS.map(str::to_owned).to_vec()),

@@ -16,6 +16,8 @@ use crate::egress::{Blocked, Egress};
 use crate::hooks::Events;
 use crate::id;
 use crate::jail::Jail;
+use crate::meter::{Meter, Sampler};
+use crate::preview::Previews;
 use crate::problem::Problem;
 
 /// What a sandbox was created with.
@@ -47,11 +49,12 @@ pub(crate) struct Sandbox {
     pub(crate) seat: Seat,
     /// The hosts that the proxy has refused it.
     pub(crate) blocked: Blocked,
+    pub(crate) meter: Meter,
     /// How long starting, pausing and resuming take at least.
     pub(crate) transition: Duration,
     /// Who is told of its life.
     pub(crate) events: Events,
-    preview_auth_token: Option<Secret>,
+    pub(crate) preview_auth_token: Option<Secret>,
     created_at: Timestamp,
     /// Only while it lives: an ended sandbox holds no descriptor.
     pub(crate) live: Mutex<Option<Live>>,
@@ -67,6 +70,9 @@ pub(crate) struct Live {
     pub(crate) jail: Jail,
     /// Ends with this value.
     pub(crate) _egress: Option<Egress>,
+    pub(crate) previews: Previews,
+    /// Once it runs.
+    pub(crate) sampler: Option<Sampler>,
 }
 
 #[derive(Debug)]
@@ -118,6 +124,7 @@ impl Sandbox {
             clock: clock.clone(),
             seat,
             blocked: Blocked::default(),
+            meter: Meter::new(clock),
             transition,
             events,
             facts,

@@ -5,6 +5,7 @@ mod guard;
 mod info;
 mod lifecycle;
 mod list;
+mod observe;
 mod reach;
 
 use std::collections::BTreeMap;

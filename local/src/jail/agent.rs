@@ -92,6 +92,14 @@ fn listen() -> Result<OwnedFd, Errno> {
         .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
 }
 
+/// As for [`listen`]: whoever connects it reaches what listens in here.
+fn connector(v6: bool) -> Result<OwnedFd, Errno> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+    let family = if v6 { AddressFamily::Inet6 } else { AddressFamily::Inet };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    socket(family, SockType::Stream, flags, None)
+}
+
 impl Agent {
     fn serve(&mut self, control: &OwnedFd, server: &OwnedFd, signals: &SignalFd) {
         let mut next_look = Instant::now();
@@ -206,6 +214,9 @@ impl Agent {
             Some(Request::MakeDir { path, parents }) => done(self.paths.make_dir(&path, parents)),
             Some(Request::Rename { from, to }) => done(self.paths.rename(&from, &to)),
             Some(Request::Stat { path }) => self.paths.stat(&path).unwrap_or_else(failed),
+            Some(Request::Socket { v6 }) => {
+                return opened(&socket, connector(v6).map(|socket| (socket, Reply::Done)));
+            }
             None => failed(Errno::EBADMSG),
         };
         answer(&socket, &reply, None);

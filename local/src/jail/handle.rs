@@ -1,14 +1,15 @@
 //! The handle of a running sandbox.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use tokio::io::unix::AsyncFd;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::launch::{self, launch};
 use super::link::{self, Link};
@@ -26,6 +27,10 @@ struct Handle {
     pidfd: Option<AsyncFd<OwnedFd>>,
     proxy: Mutex<Option<OwnedFd>>,
     reaped: AtomicBool,
+    /// Known once it is reaped.
+    cpu_time: Mutex<Option<Duration>>,
+    /// Changes before and after each command is started.
+    spawns: AtomicU64,
 }
 
 impl Jail {
@@ -49,6 +54,8 @@ impl Jail {
             pidfd: Some(pidfd),
             proxy: Mutex::new(agent.proxy),
             reaped: AtomicBool::new(false),
+            cpu_time: Mutex::default(),
+            spawns: AtomicU64::new(0),
         })))
     }
 
@@ -61,6 +68,8 @@ impl Jail {
     /// # Cancel safety
     /// When the future is dropped, the command may have been started all the same, and runs on without a handle.
     pub async fn spawn(&self, command: Command) -> Result<Child, Error> {
+        // Before and after: whoever counts in between has not seen the last of it.
+        let _asked = Asked::of(&self.0.spawns);
         Child::spawn(&self.0.link, command).await
     }
 
@@ -91,6 +100,50 @@ impl Jail {
             }
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Changes whenever a command may have been started. If it was read before a [`usage`](Self::usage) without processes
+    /// and is still the same, that usage still holds.
+    pub fn spawns(&self) -> u64 {
+        self.0.spawns.load(Ordering::Acquire)
+    }
+
+    /// The processor time of everything that ever ran in it, its agent included. Known when it has ended.
+    pub fn final_cpu_time(&self) -> Option<Duration> {
+        *self.0.cpu_time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connects to a TCP port of the sandbox's own loopback interface, by IPv4 or else IPv6. With
+    /// [`Network::Host`](super::Network::Host) that is the host's.
+    ///
+    /// # Errors
+    /// [`Error::Io`] of kind `ConnectionRefused` when nothing listens there; [`Error::AgentGone`] after the end.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes what it has opened.
+    pub async fn connect(&self, port: u16) -> Result<TcpStream, Error> {
+        match self.connect_to((Ipv4Addr::LOCALHOST, port).into()).await {
+            Err(Error::Io(refused)) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+                // A host without IPv6 has another error for that.
+                let v6 = self.connect_to((Ipv6Addr::LOCALHOST, port).into()).await;
+                v6.map_err(|error| match error {
+                    Error::Io(_) => Error::Io(refused),
+                    other => other,
+                })
+            }
+            result => result,
+        }
+    }
+
+    async fn connect_to(&self, address: SocketAddr) -> Result<TcpStream, Error> {
+        let request = Request::Socket { v6: address.is_ipv6() };
+        let answers = self.0.link.ask(&request, &[]).await.map_err(from_io)?;
+        let (reply, socket) = answers.next().await.map_err(from_io)?;
+        let (Reply::Done, Some(socket)) = (&reply, socket) else {
+            return Err(unexpected(&reply));
+        };
+        let socket = TcpSocket::from_std_stream(std::net::TcpStream::from(socket));
+        Ok(socket.connect(address).await?)
     }
 
     async fn done(&self, request: &Request) -> Result<(), Error> {
@@ -154,11 +207,13 @@ impl Handle {
             return true;
         }
         let Some(pidfd) = &self.pidfd else { return true };
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
-        let ended = !matches!(
-            waitid(Id::PIDFd(pidfd.get_ref().as_fd()), flags),
-            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR)
-        );
+        // Only one gets the status: whoever else asks waits until it is written down.
+        let mut cpu_time = self.cpu_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = sys::reap_pidfd(pidfd.get_ref().as_fd());
+        let ended = !matches!(status, Ok(None) | Err(Errno::EINTR));
+        if let Ok(Some(used)) = status {
+            *cpu_time = Some(used);
+        }
         if ended {
             self.reaped.store(true, Ordering::Release);
         }
@@ -180,6 +235,22 @@ impl Drop for Handle {
             .name("jail-reaper".to_owned())
             .spawn(move || launch::end(&pidfd));
         drop(reaper);
+    }
+}
+
+/// Counts when it is made and when it is dropped.
+struct Asked<'a>(&'a AtomicU64);
+
+impl<'a> Asked<'a> {
+    fn of(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::NixPath;
 use nix::errno::Errno;
@@ -233,6 +234,35 @@ pub(super) fn reap() -> Reaped {
         pid if libc::WIFSIGNALED(status) => Reaped::Signaled(pid, libc::WTERMSIG(status)),
         pid => Reaped::Exited(pid, libc::WEXITSTATUS(status)),
     }
+}
+
+/// Takes the status of a child that has ended, without blocking: the processor time of it and of all that it has waited
+/// for. `None` while it runs.
+pub(super) fn reap_pidfd(pidfd: BorrowedFd<'_>) -> Result<Option<Duration>, Errno> {
+    // SAFETY: both are plain data for which zeroes are valid.
+    let (mut info, mut usage): (libc::siginfo_t, libc::rusage) = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOHANG;
+    // The raw call, because only that has the usage.
+    // SAFETY: info and usage outlive the call.
+    Errno::result(unsafe {
+        libc::syscall(
+            libc::SYS_waitid,
+            libc::P_PIDFD,
+            pidfd.as_raw_fd(),
+            &raw mut info,
+            flags,
+            &raw mut usage,
+        )
+    })?;
+    // SAFETY: the kernel has filled it in as for SIGCHLD, or left the zeroes.
+    if unsafe { info.si_pid() } == 0 {
+        return Ok(None);
+    }
+    let time = |of: libc::timeval| {
+        let seconds = Duration::from_secs(of.tv_sec.try_into().unwrap_or(0));
+        seconds + Duration::from_micros(of.tv_usec.try_into().unwrap_or(0))
+    };
+    Ok(Some(time(usage.ru_utime) + time(usage.ru_stime)))
 }
 
 /// Sends `signal` to a process, a group (negative) or everything else in the namespace (-1).

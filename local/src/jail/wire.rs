@@ -69,6 +69,10 @@ pub(super) enum Request {
     Stat {
         path: OsString,
     },
+    /// The answer brings an unconnected TCP socket of the sandbox's network.
+    Socket {
+        v6: bool,
+    },
 }
 
 /// What the agent answers.
@@ -208,6 +212,7 @@ impl Request {
             Self::MakeDir { .. } => 9,
             Self::Rename { .. } => 10,
             Self::Stat { .. } => 11,
+            Self::Socket { .. } => 12,
         });
         match self {
             Self::Spawn { argv, cwd, env } => {
@@ -233,6 +238,7 @@ impl Request {
                 out.bytes(from);
                 out.bytes(to);
             }
+            Self::Socket { v6 } => out.u64(u64::from(*v6)),
         }
         out.0
     }
@@ -251,6 +257,7 @@ impl Request {
             9 => Self::MakeDir { path: from.bytes()?, parents: from.u64()? != 0 },
             10 => Self::Rename { from: from.bytes()?, to: from.bytes()? },
             11 => Self::Stat { path: from.bytes()? },
+            12 => Self::Socket { v6: from.u64()? != 0 },
             _ => return None,
         })
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::answer;
 use crate::app::App;
 
 pub(crate) async fn get(State(app): State<Arc<App>>) -> Response {
-    answer::json(StatusCode::OK, &app.admission.limits())
+    let nulls = ["/max_running_lifetime_seconds", "/trial_credit_eur", "/trial_credit_used_eur"];
+    answer::json_with_nulls(&app.admission.limits(), &nulls)
 }
