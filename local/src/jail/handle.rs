@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use tokio::io::unix::AsyncFd;
+use tokio::net::UnixStream;
 
 use super::launch::{self, launch};
 use super::link::{self, Link};
 use super::wire::{Reply, Request};
-use super::{Child, Command, Error, Files, Spec, Usage, sys};
+use super::{Child, Command, Error, Files, Spec, Usage, child, sys};
 
 /// A running sandbox. Clones share it; when the last one is dropped, the sandbox is killed.
 ///
@@ -61,7 +62,21 @@ impl Jail {
     /// # Cancel safety
     /// When the future is dropped, the command may have been started all the same, and runs on without a handle.
     pub async fn spawn(&self, command: Command) -> Result<Child, Error> {
-        Child::spawn(&self.0.link, command).await
+        Child::spawn(&self.0.link, command, None).await
+    }
+
+    /// As [`Jail::spawn`], with the other end of a socket as the command's standard input: a way to talk to it both ways
+    /// that its output does not share.
+    ///
+    /// # Errors
+    /// As for [`Jail::spawn`].
+    ///
+    /// # Cancel safety
+    /// As for [`Jail::spawn`].
+    pub async fn spawn_connected(&self, command: Command) -> Result<(Child, UnixStream), Error> {
+        let (socket, inner) = child::socket()?;
+        let child = Child::spawn(&self.0.link, command, Some(inner)).await?;
+        Ok((child, socket))
     }
 
     /// Stops every process. The agent itself goes on, so files can be used and the sandbox dies with the server.
