@@ -30,6 +30,11 @@
 //! it and reads its output, and its [`CommandCursor`] can be stored, to go on at the same byte in
 //! another process.
 //!
+//! # Code
+//!
+//! [`Sandbox::run_code`] runs code in an interpreter that keeps its variables, and returns values,
+//! images and exceptions as data; a [`CodeContext`] is an interpreter of one's own.
+//!
 //! # Failures
 //!
 //! There is one [`Error`], and [`ErrorKind`] says what a program can do about it. A `code` from
@@ -81,6 +86,7 @@
 
 pub mod api;
 mod client;
+mod code;
 mod commands;
 mod error;
 mod exec;
@@ -108,11 +114,16 @@ mod codegen;
 mod generated;
 
 pub use api::{
-    CommandStatus, NetworkMode, OnTimeout, OutputStream, SandboxSize, SandboxStatus, Template,
+    CodeLanguage, CodeResultType, CommandStatus, NetworkMode, OnTimeout, OutputStream, SandboxSize,
+    SandboxStatus, Template,
 };
 pub use client::{
     ApiRequest, ApiResponse, Client, ClientBuilder, DEFAULT_BASE_URL, RetryPolicy, default_client,
     set_default_client,
+};
+pub use code::{
+    CodeContext, CodeContextInfo, CodeDone, CodeError, CodeEvent, CodeRequest, CodeResult,
+    CodeStream, CodeStreamRequest, CreateContext, Execution,
 };
 pub use commands::{
     AttachCommand, Command, CommandCursor, CommandEvent, CommandExit, CommandInfo, CommandLogs,
