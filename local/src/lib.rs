@@ -101,6 +101,7 @@ mod create;
 mod egress;
 mod fault;
 mod id;
+mod interpreter;
 // Not part of the API: public for the tests that attack it.
 #[doc(hidden)]
 #[allow(clippy::exhaustive_structs, clippy::exhaustive_enums, reason = "used by this crate alone")]

@@ -163,6 +163,7 @@ impl Sandbox {
         drop(self.live().take());
         self.seat.leave();
         self.commands.clear();
+        self.contexts.clear();
     }
 
     /// From one status to another, unless something else has happened meanwhile.

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::commands::Commands;
 use crate::egress::{Blocked, Egress};
 use crate::id;
+use crate::interpreter::Contexts;
 use crate::jail::Jail;
 use crate::problem::Problem;
 
@@ -41,6 +42,7 @@ pub(crate) struct Sandbox {
     pub(crate) id: String,
     pub(crate) facts: Facts,
     pub(crate) commands: Commands,
+    pub(crate) contexts: Contexts,
     pub(crate) clock: Clock,
     /// What the plan counts it as.
     pub(crate) seat: Seat,
@@ -92,6 +94,7 @@ impl Sandbox {
         Arc::new(Self {
             id: id::new("sbx"),
             commands: Commands::default(),
+            contexts: Contexts::default(),
             preview_auth_token: token,
             created_at: created_at.into(),
             live: Mutex::default(),
