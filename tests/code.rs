@@ -323,6 +323,7 @@ async fn a_kernel_that_dies_is_told_of_and_replaced() -> TestResult {
         ("x = 1\nimport os\nprint('last words')\nos.kill(os.getpid(), 9)", "ended by signal 9"),
         ("x = 1\nimport ctypes\nprint('last words')\nctypes.string_at(0)", "ended by signal 11"),
         ("x = 1\nimport os\nprint('last words')\nos.closerange(3, 100)", "exited with code"),
+        ("x = 1\nimport os\nprint('last words')\nos.write(3, b'x\\n')", "own channel"),
     ] {
         let run = sbx.run_code(code).await?;
         let error = raised(&run, "KernelDied");
@@ -577,6 +578,25 @@ done = True";
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_costs_no_variables() -> TestResult {
+    let (server, sbx) = interpreter!();
+    let code = "kept = True
+print('running')
+while True:
+    print('x' * 100_000)";
+    let mut stream = sbx.run_code_stream(code).timeout(Duration::from_secs(30)).await?;
+    until(&mut stream, "running").await?;
+    // It is stuck by then, or soon: between here and there is no room for so much.
+    server.advance(Duration::from_secs(31)).await;
+    let run = in_time(sbx.run_code("kept")).await?;
+    assert_eq!((run.text(), run.restarted), (Some("True"), false));
+    let run = in_time(stream.wait()).await?;
+    assert_eq!((run.interrupted, run.restarted), (true, false));
+    raised(&run, "KeyboardInterrupt");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_too_long_is_cut_and_named() -> TestResult {
     let (_server, sbx) = interpreter!();
     let run = sbx.run_code("import sys\nfor _ in range(20): print('é' * (1 << 19))\n'end'").await?;
@@ -643,6 +663,8 @@ assert pickle.loads(pickle.dumps(Own())).__class__ is Own
 [__name__, inspect.getsource(own)]";
     let run = sbx.run_code(code).await?;
     assert_eq!(run.text(), Some("['__main__', 'def own(): pass\\n']"), "{run:?}");
+    let run = sbx.run_code("import os\nos.environ.get('PYTHONSAFEPATH')").await?;
+    assert!(run.results.is_empty(), "{run:?}");
     // Nothing of the kernel lies between the user's files.
     let listed = sbx.exec("ls -A /workspace | grep -v '[.]py$'").await?;
     assert_eq!(listed.stdout, "__pycache__\n");

@@ -1,5 +1,6 @@
 //! The task of a context: one run after the other, and what becomes of the process.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,12 +132,12 @@ impl Interpreter {
         let before_start = clock.now();
         if before_start >= deadline {
             // Behind another run.
-            output.failed(not_started(timeout)).await;
+            output.failed(not_started(timeout));
             return Next::On;
         }
         if self.kernel.is_none() {
             if let Err(problem) = self.start(timeout).await {
-                output.failed(problem).await;
+                output.failed(problem);
                 return Next::On;
             }
             // Starting is no part of running.
@@ -149,12 +150,12 @@ impl Interpreter {
             state.last_used_at = Some(clock.time().into());
             state.executions
         };
-        output.started().await;
+        output.started();
         let late = self.late(deadline, job.paused_before);
         let restarted = std::mem::take(&mut self.lost);
         let mut run = Running { restarted, ..Running::default() };
         if let Some(kernel) = &mut self.kernel {
-            kernel.hand_over(&mut output).await;
+            kernel.hand_over(&mut output);
             kernel.run(&job.code, number);
         }
         let end = tokio::select! {
@@ -183,6 +184,8 @@ impl Interpreter {
         run: &mut Running,
     ) -> Option<End> {
         let before = self.sandbox.watch().borrow().paused_before;
+        // A reader that is slow must not cost the variables.
+        output.stop_waiting();
         if let Some(kernel) = &self.kernel {
             kernel.interrupt().await;
         }
@@ -214,7 +217,7 @@ impl Interpreter {
             }
             Some(End::Died(Fate::Gone)) => {
                 self.set(None);
-                output.failed(gone()).await;
+                output.failed(gone());
                 return Next::End;
             }
             Some(End::Died(fate)) => (Some(died(&obituary(fate))), true),
@@ -243,7 +246,7 @@ impl Interpreter {
             run.restarted = !matches!(run.order, Some(Order::Delete(_)));
             if self.sandbox.jail().is_none() {
                 // The sandbox has ended in the same moment.
-                output.failed(gone()).await;
+                output.failed(gone());
                 return Next::End;
             }
             // A fresh process in place of the lost one, unless the context is to end too.
@@ -253,16 +256,15 @@ impl Interpreter {
         if truncated {
             output.truncated.insert("results");
         }
-        let truncated = std::mem::take(&mut output.truncated);
         let summary = Summary {
             error,
             execution_count: facts.number,
             duration: elapsed,
             interrupted: run.interrupted,
             restarted: run.restarted,
-            truncated,
+            truncated: BTreeSet::new(),
         };
-        output.done(summary).await;
+        output.done(summary);
         next
     }
 }

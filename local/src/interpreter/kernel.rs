@@ -22,6 +22,17 @@ use crate::sandbox::Sandbox;
 const LOADER: &str = include_str!("loader.py");
 const KERNEL: &str = include_str!("kernel.py");
 
+/// Beside what commands get, unless the sandbox has its own.
+const ENVIRONMENT: [(&str, &str); 3] = [
+    // There is no display.
+    ("MPLBACKEND", "Agg"),
+    // A cache in the home directory would lie between the user's files.
+    ("MPLCONFIGDIR", "/tmp/.matplotlib"),
+    // Python itself imports before the loader does, and not from the user's files either. The
+    // loader takes it back.
+    ("PYTHONSAFEPATH", "kernel"),
+];
+
 /// The kernel sends nothing as long as this.
 const LONGEST_LINE: usize = 64 * 1024 * 1024;
 
@@ -74,8 +85,7 @@ impl Kernel {
     pub(super) async fn start(sandbox: &Arc<Sandbox>, cwd: &str) -> Result<Self, Problem> {
         let jail = sandbox.ready().await?;
         let mut env = run::environment(&sandbox.facts, None);
-        // There is no display, and a cache in the home directory would lie between the user's files.
-        for (name, value) in [("MPLBACKEND", "Agg"), ("MPLCONFIGDIR", "/tmp/.matplotlib")] {
+        for (name, value) in ENVIRONMENT {
             if !env.iter().any(|(known, _)| known == name) {
                 env.push((name.into(), value.into()));
             }
@@ -254,9 +264,8 @@ impl Kernel {
     }
 
     /// Gives what was written since the last run to this one.
-    pub(super) async fn hand_over(&mut self, output: &mut Output) {
+    pub(super) fn hand_over(&mut self, output: &mut Output) {
         for (stream, bytes) in std::mem::take(&mut self.between) {
-            output.room_at_the_end().await;
             output.bytes(stream, &bytes);
         }
         if std::mem::take(&mut self.between_bytes) > MOST_BETWEEN {
@@ -279,7 +288,7 @@ impl Kernel {
 
     /// After the end: what it has written last.
     pub(super) async fn last_words(&self, output: &mut Output) {
-        output.room_at_the_end().await;
+        output.stop_waiting();
         self.drain(output).await;
     }
 

@@ -1,6 +1,8 @@
 import os, sys
-own_path = sys.path[:1] == [""]
-if own_path: del sys.path[0]
+safe = os.environ.get("PYTHONSAFEPATH") == "kernel"
+if safe: del os.environ["PYTHONSAFEPATH"]
+own_path = safe or sys.path[:1] == [""]
+if sys.path[:1] == [""]: del sys.path[0]
 control = os.dup(0)
 null = os.open("/dev/null", os.O_RDONLY)
 os.dup2(null, 0)

@@ -1,6 +1,6 @@
 //! What a run gives to whoever asked for it, in order, and within bounds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use orkestr::api::{OutputStream, types};
@@ -37,10 +37,16 @@ pub(crate) struct Summary {
     pub(crate) truncated: BTreeSet<&'static str>,
 }
 
+/// Of what comes when a slow reader is no longer waited for.
+const LONGEST_BACKLOG: usize = 4 * 1024 * 1024;
+
 /// The server's side of a run's events. Without a reader, all is dropped and the run goes on.
 #[derive(Debug)]
 pub(super) struct Output {
     events: Option<mpsc::Sender<Event>>,
+    waits: bool,
+    backlog: VecDeque<Event>,
+    backlog_bytes: usize,
     stdout: Utf8,
     stderr: Utf8,
     results: usize,
@@ -52,6 +58,9 @@ impl Output {
     pub(super) fn new(events: mpsc::Sender<Event>) -> Self {
         Self {
             events: Some(events),
+            waits: true,
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
             stdout: Utf8::default(),
             stderr: Utf8::default(),
             results: 0,
@@ -63,27 +72,45 @@ impl Output {
     /// Until one event more can be taken: nothing is read before, so that the code waits for a
     /// slow reader as at any pipe, and nothing is lost where the waiting is given up.
     pub(super) async fn room(&mut self) {
-        // This is the only sender: room that is there stays there.
-        if let Some(events) = &self.events
-            && events.reserve().await.is_err()
-        {
-            self.events = None;
+        while let Some(events) = self.events.as_ref().filter(|_| self.waits) {
+            // This is the only sender: room that is there stays there.
+            let Ok(permit) = events.reserve().await else {
+                self.events = None;
+                return;
+            };
+            let Some(event) = self.backlog.pop_front() else { return };
+            permit.send(event);
         }
     }
 
-    /// As [`room`](Self::room), for what a run has left behind: a reader that neither reads nor
-    /// leaves is not waited for without end.
-    pub(super) async fn room_at_the_end(&mut self) {
-        if tokio::time::timeout(SLOWEST_CLIENT, self.room()).await.is_err() {
-            self.events = None;
-        }
+    /// From now on there is always room: the run is to end, whether its reader reads or not.
+    pub(super) fn stop_waiting(&mut self) {
+        self.waits = false;
     }
 
     fn push(&mut self, event: Event) {
-        if let Some(events) = &self.events
-            && events.try_send(event).is_err()
-        {
-            self.events = None;
+        let Some(events) = self.events.as_ref().filter(|_| self.backlog.is_empty()) else {
+            return self.put_by(event);
+        };
+        match events.try_send(event) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(event)) => self.put_by(event),
+            Err(mpsc::error::TrySendError::Closed(_)) => self.events = None,
+        }
+    }
+
+    fn put_by(&mut self, event: Event) {
+        let (bytes, name) = match &event {
+            Event::Output(OutputStream::Stderr, text) => (text.len(), "stderr"),
+            Event::Output(_, text) => (text.len(), "stdout"),
+            Event::Result(result) => (weight(result), "results"),
+            _ => (0, ""),
+        };
+        if self.backlog_bytes + bytes > LONGEST_BACKLOG {
+            self.truncated.insert(name);
+        } else if self.events.is_some() {
+            self.backlog_bytes += bytes;
+            self.backlog.push_back(event);
         }
     }
 
@@ -106,34 +133,45 @@ impl Output {
         }
     }
 
-    pub(super) async fn started(&mut self) {
-        self.room_at_the_end().await;
+    pub(super) fn started(&mut self) {
         self.push(Event::Started);
     }
 
-    pub(super) async fn failed(mut self, problem: Problem) {
-        self.room_at_the_end().await;
+    pub(super) fn failed(mut self, problem: Problem) {
         self.push(Event::Failed(problem));
+        self.deliver();
     }
 
     /// The last word: what is left of a split character will not be completed.
-    pub(super) async fn done(mut self, summary: Summary) {
-        for stream in [OutputStream::Stdout, OutputStream::Stderr] {
-            let rest = match stream {
-                OutputStream::Stdout => self.stdout.finish(),
-                _ => self.stderr.finish(),
-            };
+    pub(super) fn done(mut self, mut summary: Summary) {
+        for (stream, rest) in [
+            (OutputStream::Stdout, self.stdout.finish()),
+            (OutputStream::Stderr, self.stderr.finish()),
+        ] {
             if !rest.is_empty() {
-                self.room_at_the_end().await;
                 self.push(Event::Output(stream, rest));
             }
         }
         if let Some(error) = &summary.error {
-            self.room_at_the_end().await;
             self.push(Event::Error(error.clone()));
         }
-        self.room_at_the_end().await;
+        summary.truncated = std::mem::take(&mut self.truncated);
         self.push(Event::Done(summary));
+        self.deliver();
+    }
+
+    /// What the reader has not yet taken, apart from the context: the next run need not wait.
+    fn deliver(self) {
+        let Some(events) = self.events.filter(|_| !self.backlog.is_empty()) else { return };
+        tokio::spawn(async move {
+            for event in self.backlog {
+                // A client that neither reads nor leaves is not waited for without end.
+                match tokio::time::timeout(SLOWEST_CLIENT, events.send(event)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) | Err(_) => return,
+                }
+            }
+        });
     }
 }
 
