@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:d1ec7b4e387c9b10
+// openapi.yaml fnv1a64:8fac4d6859a3a93f
 
 //! The raw layer, generated from the contract.
 

@@ -82,7 +82,9 @@
 //! - Of a background command's output the newest 64 MiB are kept. A command that writes faster than
 //!   a follower reads waits for it; one that stalls for 5 s loses its place. The commands are gone
 //!   with their sandbox.
-//! - Snapshots, volumes, previews, the code interpreter, webhooks and metrics are not there:
+//! - The code interpreter is the host's `python3`, 3.8 or later, and has what that has. Without one
+//!   the code calls answer 409 `interpreter_unavailable`.
+//! - Snapshots, volumes, previews, webhooks and metrics are not there:
 //!   their paths answer 404, their create options 422.
 #![doc = ""]
 #![doc = include_str!("testing.md")]
