@@ -190,7 +190,7 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub truncated: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
     }
-    ///A value that the code showed; `type` says which property holds it.
+    ///A value that the code showed; `type` says which property holds it. Others may hold the same value in other forms (guess), and a type that is not listed its own property.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct CodeResult {
         ///It as the data of a chart, any JSON (REST).
@@ -210,6 +210,8 @@ pub mod types {
         pub text: ::std::option::Option<::std::string::String>,
         #[serde(rename = "type")]
         pub type_: crate::generated::enums::CodeResultType,
+        #[serde(flatten)]
+        pub extra: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
     }
     ///A value that the code showed.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]

@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:123cc7b29b7c5081
+// openapi.yaml fnv1a64:a0536fc38a2e94fe
 
 //! The raw layer, generated from the contract.
 

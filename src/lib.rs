@@ -36,6 +36,11 @@
 //! delivery's headers and raw body if its signature holds, in any HTTP framework, without a client
 //! and without a runtime.
 //!
+//! # Code
+//!
+//! [`Sandbox::run_code`] runs code in an interpreter that keeps its variables, and returns values,
+//! images and exceptions as data; a [`CodeContext`] is an interpreter of one's own.
+//!
 //! # Failures
 //!
 //! There is one [`Error`], and [`ErrorKind`] says what a program can do about it. A `code` from
@@ -87,6 +92,7 @@
 
 pub mod api;
 mod client;
+mod code;
 mod commands;
 mod error;
 mod exec;
@@ -118,12 +124,16 @@ mod codegen;
 mod generated;
 
 pub use api::{
-    CommandStatus, NetworkMode, OnTimeout, OutputStream, SandboxSize, SandboxStatus, Template,
-    WebhookEventType,
+    CodeLanguage, CodeResultType, CommandStatus, NetworkMode, OnTimeout, OutputStream, SandboxSize,
+    SandboxStatus, Template, WebhookEventType,
 };
 pub use client::{
     ApiRequest, ApiResponse, Client, ClientBuilder, DEFAULT_BASE_URL, RetryPolicy, default_client,
     set_default_client,
+};
+pub use code::{
+    CodeContext, CodeContextInfo, CodeDone, CodeError, CodeEvent, CodeRequest, CodeResult,
+    CodeStream, CodeStreamRequest, CreateContext, Execution,
 };
 pub use commands::{
     AttachCommand, Command, CommandCursor, CommandEvent, CommandExit, CommandInfo, CommandLogs,

@@ -259,3 +259,34 @@ async fn the_example_streams_are_read() {
         assert_eq!(end.err().map(|error| error.kind()), expected, "{name}");
     }
 }
+
+#[tokio::test]
+async fn the_facade_takes_all_that_is_said_of_code() {
+    let spec = contract();
+    for server in SERVERS {
+        let example = |operation| example(&spec, operation, server);
+        let (_recorder, sbx) =
+            sandbox([example("run_code"), example("create_context"), example("list_contexts")])
+                .await;
+        let run = sbx.run_code("2 + 2").await.expect("run");
+        let is_told = matches!(server, Server::Present | Server::Newer);
+        let raised = run.error().map(|error| error.name.as_str());
+        assert_eq!(raised, is_told.then_some("ZeroDivisionError"), "{server:?}");
+        assert!(!sbx.create_code_context().await.expect("created").id().is_empty());
+        assert!(!sbx.code_contexts().await.expect("listed").is_empty(), "{server:?}");
+    }
+    let path = "/v1/sandboxes/{sandbox_id}/code";
+    let examples = &spec["paths"][path]["post"]["responses"]["200"]["content"]["text/event-stream"]
+        ["examples"];
+    for (name, expected) in [
+        ("value", Ok(None)),
+        ("exception", Ok(Some("NameError"))),
+        ("fatal", Err(orkestr::ErrorKind::ExecTimeout)),
+    ] {
+        let body = examples[name]["value"].as_str().expect("an example");
+        let (_recorder, sbx) = sandbox([Answer::events(body)]).await;
+        let end = sbx.run_code_stream("x").await.expect("a stream").wait().await;
+        let end = end.as_ref().map(|run| run.error().map(|error| error.name.as_str()));
+        assert_eq!(end.map_err(|error| error.kind()), expected, "{name}");
+    }
+}

@@ -19,9 +19,10 @@ use crate::hooks::Events;
 use crate::keys::ApiKey;
 use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::routes::webhooks;
-use crate::routes::{clock, commands, exec, faults, files, limits, paths, presigned, sandboxes};
-use crate::routes::{hosts, metrics};
+use crate::routes::{
+    clock, code, commands, exec, faults, files, hosts, limits, metrics, paths, presigned,
+    sandboxes, webhooks,
+};
 use crate::sandbox::Sandbox;
 use crate::signature::Signer;
 use crate::{auth, trace};
@@ -132,6 +133,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(&below("files/batch"), post(paths::write_batch))
         .route(&below("files/presign-download"), post(presigned::presign_download))
         .route(&below("files/presign-upload"), post(presigned::presign_upload))
+        .route(&below("code"), post(code::run))
+        .route(&below("code/contexts"), post(code::create).get(code::list))
+        .route(&below("code/contexts/{context}"), delete(code::remove))
+        .route(&below("code/contexts/{context}/restart"), post(code::restart))
         .route_layer(from_fn_with_state(app.clone(), admission::limit_rate))
         .route("/local/clock", post(clock::advance))
         .route("/local/faults", post(faults::add).get(faults::list).delete(faults::clear_all))

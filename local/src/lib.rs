@@ -93,7 +93,9 @@
 //!   with their sandbox.
 //! - Webhooks live as long as the server, and may be on loopback.
 //! - A preview's host is a loopback address with a port of its own, and its URL is `http://`.
-//! - Snapshots, volumes and the code interpreter are not there: their paths answer 404, their create options 422.
+//! - The code interpreter is the host's `python3`, 3.8 or later, and has what that has. Without one
+//!   the code calls answer 409 `interpreter_unavailable`.
+//! - Snapshots and volumes are not there: their paths answer 404, their create options 422.
 #![doc = ""]
 #![doc = include_str!("testing.md")]
 #![allow(
@@ -112,6 +114,7 @@ mod egress;
 mod fault;
 mod hooks;
 mod id;
+mod interpreter;
 // Not part of the API: public for the tests that attack it.
 #[doc(hidden)]
 #[allow(clippy::exhaustive_structs, clippy::exhaustive_enums, reason = "used by this crate alone")]

@@ -178,6 +178,7 @@ impl Sandbox {
         }
         self.seat.leave();
         self.commands.clear();
+        self.contexts.clear();
     }
 
     /// From one status to another, unless something else has happened meanwhile.

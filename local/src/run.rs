@@ -23,7 +23,7 @@ use crate::problem::{Issue, Problem};
 use crate::sandbox::{Facts, Running, Sandbox};
 
 /// Between SIGTERM and SIGKILL (reference: a command over its timeout).
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// How much is read at once, and so the longest chunk of a stream.
 const CHUNK: usize = 32 * 1024;
@@ -32,10 +32,10 @@ const CHUNK: usize = 32 * 1024;
 pub(crate) const SLOWEST_CLIENT: Duration = Duration::from_secs(60);
 
 /// More than a pipe holds by default.
-const MOST_LEFT_BEHIND: usize = 1024 * 1024;
+pub(crate) const MOST_LEFT_BEHIND: usize = 1024 * 1024;
 
-const DEFAULT_TIMEOUT: i64 = 60;
-const LONGEST_TIMEOUT: u64 = 3600;
+pub(crate) const DEFAULT_TIMEOUT: i64 = 60;
+pub(crate) const LONGEST_TIMEOUT: u64 = 3600;
 
 /// A command's output, as it comes.
 #[derive(Debug)]
@@ -267,7 +267,7 @@ impl Output {
 }
 
 /// Empty at the end; a pipe that cannot be read has ended as well.
-async fn chunk(pipe: &mut Receiver) -> Vec<u8> {
+pub(crate) async fn chunk(pipe: &mut Receiver) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(CHUNK);
     match pipe.read_buf(&mut bytes).await {
         Ok(_) => bytes,
@@ -275,7 +275,7 @@ async fn chunk(pipe: &mut Receiver) -> Vec<u8> {
     }
 }
 
-fn rest(pipe: &Receiver, left: &mut usize) -> Option<Vec<u8>> {
+pub(crate) fn rest(pipe: &Receiver, left: &mut usize) -> Option<Vec<u8>> {
     let mut bytes = vec![0; CHUNK.min(*left)];
     // Not `try_read`: it asks the runtime, which may not have heard of the last bytes yet.
     let length = nix::unistd::read(pipe, &mut bytes).ok().filter(|length| *length > 0)?;
@@ -285,7 +285,7 @@ fn rest(pipe: &Receiver, left: &mut usize) -> Option<Vec<u8>> {
 }
 
 /// Comes at `deadline`, put off by what the sandbox is paused after `paused_before`.
-async fn late(
+pub(crate) async fn late(
     clock: &Clock,
     deadline: Instant,
     paused_before: Duration,
@@ -345,7 +345,7 @@ fn check(request: &ExecRequest) -> Result<Duration, Problem> {
 }
 
 /// The complete environment: a few of our own, the sandbox's, the command's.
-fn environment(
+pub(crate) fn environment(
     facts: &Facts,
     command: Option<&BTreeMap<String, Secret>>,
 ) -> Vec<(OsString, OsString)> {

@@ -15,6 +15,7 @@ use crate::commands::Commands;
 use crate::egress::{Blocked, Egress};
 use crate::hooks::Events;
 use crate::id;
+use crate::interpreter::Contexts;
 use crate::jail::Jail;
 use crate::meter::{Meter, Sampler};
 use crate::preview::Previews;
@@ -44,6 +45,7 @@ pub(crate) struct Sandbox {
     pub(crate) id: String,
     pub(crate) facts: Facts,
     pub(crate) commands: Commands,
+    pub(crate) contexts: Contexts,
     pub(crate) clock: Clock,
     /// What the plan counts it as.
     pub(crate) seat: Seat,
@@ -107,6 +109,7 @@ impl Sandbox {
         Arc::new(Self {
             id: id::new("sbx"),
             commands: Commands::default(),
+            contexts: Contexts::default(),
             preview_auth_token: token,
             created_at: created_at.into(),
             live: Mutex::default(),

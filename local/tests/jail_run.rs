@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use orkestr_local::jail::{Command, Error, Exit, Jail, Limits, Spec};
 use support::{attempt, collect, eventually, host_processes, jail, line, run, sh};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_runs_and_ends() {
@@ -109,6 +109,24 @@ async fn programs_are_found_on_the_path_of_the_command() {
         env: vec![("PATH".into(), "/no:/workspace/bin".into())],
     };
     assert_eq!(collect(jail.spawn(command).await.unwrap()).await.0, "mine x\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_can_be_talked_to_apart_from_its_output() {
+    let jail = jail().await;
+    let script = "read line; echo \"got $line\"; echo answer >&0; read line || echo closed";
+    let (child, mut socket) = jail.spawn_connected(sh(script)).await.unwrap();
+    socket.write_all(b"question\n").await.unwrap();
+    let mut answer = [0; 7];
+    socket.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"answer\n");
+    drop(socket);
+    let (stdout, _, exit) = collect(child).await;
+    assert_eq!((stdout.as_str(), exit), ("got question\nclosed\n", Exit::Code(0)));
+    // The others have none.
+    assert_eq!(run(&jail, "cat; readlink /proc/self/fd/0").await, "/dev/null");
+    let refused = jail.spawn_connected(Command { argv: vec!["/none".into()], ..sh("") }).await;
+    assert!(matches!(refused, Err(Error::NotFound(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

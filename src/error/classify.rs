@@ -96,7 +96,7 @@ pub(crate) fn known_code(code: &str) -> Option<ErrorKind> {
         "volume_in_use" => ErrorKind::Conflict,
         "sandbox_ended" => ErrorKind::SandboxNotReady,
         "sandbox_not_found" => ErrorKind::SandboxNotFound,
-        "command_not_found" | "file_not_found" => ErrorKind::NotFound,
+        "command_not_found" | "context_not_found" | "file_not_found" => ErrorKind::NotFound,
         // A refused path is no matter of the key.
         "not_permitted" | "read_only" | "invalid_path" => ErrorKind::Api,
         "is_a_directory" => ErrorKind::IsADirectory,

@@ -6,7 +6,7 @@ mod stream;
 mod text;
 
 pub use event::ExecEvent;
-pub(crate) use request::body_of;
+pub(crate) use request::{DEFAULT_TIMEOUT, body_of};
 pub use request::{ExecRequest, ExecStreamRequest};
 pub use stream::ExecStream;
 pub use text::ExecTextStream;
@@ -86,7 +86,10 @@ impl ExecOutput {
     }
 }
 
-fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn as_millis<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(duration.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
@@ -95,6 +98,6 @@ fn lossy(bytes: Vec<u8>) -> String {
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-fn millis(number: Option<Integer>) -> Duration {
+pub(crate) fn millis(number: Option<Integer>) -> Duration {
     Duration::from_millis(number.and_then(Integer::unsigned).unwrap_or(0))
 }

@@ -16,7 +16,7 @@ use crate::wire::whole_seconds;
 use crate::{Sandbox, Secret};
 
 /// How long a command may run where the caller says nothing (reference: "sbx.exec").
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
 struct Command {

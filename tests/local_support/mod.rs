@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod code;
 pub(crate) mod http;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -56,7 +56,7 @@ fn add_members(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
-                if !matches!(name.as_str(), "metadata" | "env" | "json") {
+                if !matches!(name.as_str(), "metadata" | "env" | "json" | "chart") {
                     add_members(member);
                 }
             }

@@ -177,12 +177,14 @@ impl Agent {
                 else {
                     return;
                 };
+                let stdin = beside.next();
                 if self.frozen {
                     Reply::Frozen
                 } else if self.commands.len() >= self.max_commands {
                     Reply::Limit
                 } else {
-                    match self.spawner.spawn(argv, cwd, env, [&stdout, &stderr, &status]) {
+                    let stdio = [&stdout, &stderr, &status];
+                    match self.spawner.spawn(argv, cwd, env, stdio, stdin.as_ref()) {
                         Ok(pid) => {
                             self.alive = true;
                             answer(&socket, &Reply::Spawned { pid }, None);

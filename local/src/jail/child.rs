@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{Gid, Uid, fchown, geteuid, pipe2};
 use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 
 use super::handle::{from_io, unexpected};
@@ -40,7 +41,12 @@ pub struct Process {
 }
 
 impl Child {
-    pub(super) async fn spawn(link: &Arc<Link>, command: Command) -> Result<Self, Error> {
+    /// With `stdin` as its standard input, else with none.
+    pub(super) async fn spawn(
+        link: &Arc<Link>,
+        command: Command,
+        stdin: Option<OwnedFd>,
+    ) -> Result<Self, Error> {
         let (program, cwd) =
             (command.argv.first().cloned().unwrap_or_default(), command.cwd.clone());
         let (stdout, inner_stdout) = stdio()?;
@@ -53,13 +59,15 @@ impl Child {
             .map(|(name, value)| entry(&name, &value))
             .collect::<Result<_, _>>()?;
         let request = Request::Spawn { argv: command.argv, cwd: command.cwd.into_os_string(), env };
-        let beside = [inner_stdout.as_fd(), inner_stderr.as_fd(), inner_status.as_fd()];
+        let mut beside = vec![inner_stdout.as_fd(), inner_stderr.as_fd(), inner_status.as_fd()];
+        beside.extend(stdin.as_ref().map(AsFd::as_fd));
         let answers =
             link.ask(&request, &beside).await.map_err(|error| match error.raw_os_error() {
                 Some(libc::E2BIG) => Error::Spawn(error),
                 _ => from_io(error),
             })?;
-        drop((inner_stdout, inner_stderr, inner_status));
+        drop(beside);
+        drop((inner_stdout, inner_stderr, inner_status, stdin));
         let pid = match answers.next().await.map_err(from_io)?.0 {
             Reply::Spawned { pid } => pid,
             Reply::Failed { errno } => return Err(exec_error(program, Errno::from_raw(errno))),
@@ -78,6 +86,13 @@ impl Child {
             Some(ExecFailure::Other(errno)) => Err(Error::Spawn(errno.into())),
         }
     }
+}
+
+/// A socket, and the other end of it for a new process.
+pub(super) fn socket() -> io::Result<(UnixStream, OwnedFd)> {
+    let (outer, inner) = std::os::unix::net::UnixStream::pair()?;
+    outer.set_nonblocking(true)?;
+    Ok((UnixStream::from_std(outer)?, inner.into()))
 }
 
 impl Process {

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use tokio::io::unix::AsyncFd;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 use super::launch::{self, launch};
 use super::link::{self, Link};
 use super::wire::{Reply, Request};
-use super::{Child, Command, Error, Files, Spec, Usage, sys};
+use super::{Child, Command, Error, Files, Spec, Usage, child, sys};
 
 /// A running sandbox. Clones share it; when the last one is dropped, the sandbox is killed.
 ///
@@ -70,7 +70,22 @@ impl Jail {
     pub async fn spawn(&self, command: Command) -> Result<Child, Error> {
         // Before and after: whoever counts in between has not seen the last of it.
         let _asked = Asked::of(&self.0.spawns);
-        Child::spawn(&self.0.link, command).await
+        Child::spawn(&self.0.link, command, None).await
+    }
+
+    /// As [`Jail::spawn`], with the other end of a socket as the command's standard input: a way to talk to it both ways
+    /// that its output does not share.
+    ///
+    /// # Errors
+    /// As for [`Jail::spawn`].
+    ///
+    /// # Cancel safety
+    /// As for [`Jail::spawn`].
+    pub async fn spawn_connected(&self, command: Command) -> Result<(Child, UnixStream), Error> {
+        let (socket, inner) = child::socket()?;
+        let _asked = Asked::of(&self.0.spawns);
+        let child = Child::spawn(&self.0.link, command, Some(inner)).await?;
+        Ok((child, socket))
     }
 
     /// Stops every process. The agent itself goes on, so files can be used and the sandbox dies with the server.

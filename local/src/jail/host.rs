@@ -15,15 +15,18 @@ use super::wire::Setup;
 const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt"];
 
 /// What programs of the system need to find each other, their certificates and the time zone.
-const CONFIGURATION: [&str; 14] = [
+const CONFIGURATION: [&str; 16] = [
     "/etc/alternatives",
     "/etc/ca-certificates",
     "/etc/ca-certificates.conf",
     "/etc/crypto-policies",
+    "/etc/fonts",
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
     "/etc/localtime",
+    // Without it, the matplotlib of some distributions cannot be imported.
+    "/etc/matplotlibrc",
     "/etc/mime.types",
     "/etc/os-release",
     "/etc/pki",

@@ -9,7 +9,9 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{ForkResult, Pid, chdir, dup2_stderr, dup2_stdout, execve, fork, setsid, write};
+use nix::unistd::{
+    ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, fork, setsid, write,
+};
 
 use super::spec::DEFAULT_PATH;
 use super::wire::{ExecFailure, Setup};
@@ -41,7 +43,7 @@ impl Spawner {
     }
 
     /// Starts a command. `stdio` is its stdout, its stderr, and the pipe for the report of what kept it from running,
-    /// which closes without a word when exec succeeds.
+    /// which closes without a word when exec succeeds. Without `stdin` it gets /dev/null.
     ///
     /// The new process does not share memory with the agent and the agent does not wait for its exec, as posix_spawn
     /// would: another process of the sandbox could stop it right before that, and the agent with it.
@@ -51,6 +53,7 @@ impl Spawner {
         cwd: OsString,
         env: Vec<OsString>,
         stdio: [&OwnedFd; 3],
+        stdin: Option<&OwnedFd>,
     ) -> Result<i32, Errno> {
         let program = argv.first().ok_or(Errno::EINVAL)?;
         let candidates = candidates(program, &env)?;
@@ -62,7 +65,8 @@ impl Spawner {
             ForkResult::Parent { child } => Ok(child.as_raw()),
             ForkResult::Child => {
                 let [stdout, stderr, status] = stdio.map(AsFd::as_fd);
-                let failure = match self.prepare(&cwd, stdout, stderr) {
+                let stdin = stdin.map(AsFd::as_fd);
+                let failure = match self.prepare(&cwd, stdin, stdout, stderr) {
                     Ok(()) => ExecFailure::Exec(exec(&candidates, &argv, &env)),
                     Err(failure) => failure,
                 };
@@ -75,6 +79,7 @@ impl Spawner {
     fn prepare(
         &self,
         cwd: &CString,
+        stdin: Option<BorrowedFd<'_>>,
         stdout: BorrowedFd<'_>,
         stderr: BorrowedFd<'_>,
     ) -> Result<(), ExecFailure> {
@@ -83,7 +88,10 @@ impl Spawner {
         SigSet::empty().thread_set_mask().map_err(other)?;
         umask(Mode::from_bits_truncate(0o022));
         chdir(cwd.as_c_str()).map_err(ExecFailure::Cwd)?;
-        // Standard input is /dev/null already, inherited from the agent.
+        // Otherwise it is /dev/null already, inherited from the agent.
+        if let Some(stdin) = stdin {
+            dup2_stdin(stdin).map_err(other)?;
+        }
         dup2_stdout(stdout).map_err(other)?;
         dup2_stderr(stderr).map_err(other)?;
         sys::close_on_exec_from(3).map_err(other)?;

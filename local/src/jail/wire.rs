@@ -33,7 +33,7 @@ pub(super) enum Started {
 
 /// What the agent is asked to do. The socket for the answer is the first descriptor beside it.
 pub(super) enum Request {
-    /// Beside it: stdout, stderr, and a pipe on which the new process reports why exec failed.
+    /// Beside it: stdout, stderr, a pipe on which the new process reports why exec failed, and a stdin if it gets one.
     Spawn {
         argv: Vec<OsString>,
         cwd: OsString,

@@ -107,7 +107,7 @@ pub(crate) async fn logs(
 }
 
 /// Commands can be asked for while their sandbox is paused, and are gone once it has ended.
-fn alive(app: &App, id: &str) -> Result<Arc<Sandbox>, Problem> {
+pub(super) fn alive(app: &App, id: &str) -> Result<Arc<Sandbox>, Problem> {
     let sandbox = app.find(id)?;
     match sandbox.status() {
         status @ (SandboxStatus::Terminated | SandboxStatus::Failed) => {

@@ -183,7 +183,7 @@ fn error_event(problem: &Problem) -> serde_json::Value {
     event
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 

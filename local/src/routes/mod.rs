@@ -1,6 +1,7 @@
 //! The endpoints, a file a topic.
 
 pub(crate) mod clock;
+pub(crate) mod code;
 pub(crate) mod commands;
 pub(crate) mod exec;
 pub(crate) mod faults;
