@@ -1,6 +1,7 @@
 //! The state of a server, and the table of its routes.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use orkestr::api::SandboxStatus;
 
 use crate::admission::{self, Admission};
@@ -19,8 +20,11 @@ use crate::keys::ApiKey;
 use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::routes::{clock, commands, exec, faults, files, limits, paths, presigned, sandboxes};
+use crate::routes::{snapshots, volumes};
 use crate::sandbox::Sandbox;
 use crate::signature::Signer;
+use crate::snapshots::Snapshots;
+use crate::volumes::Volumes;
 use crate::{auth, trace};
 
 /// How many sandboxes that have ended are still listed.
@@ -36,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) transition: Duration,
     /// Hosts that the proxy of `restricted` finds elsewhere.
     pub(crate) upstreams: BTreeMap<String, SocketAddr>,
+    /// Where volumes lie; a directory that ends with the server if none is named.
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -44,15 +50,20 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     pub(crate) admission: Arc<Admission>,
     pub(crate) signer: Signer,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) volumes: Arc<Volumes>,
     // By id, and ids sort by their time.
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
 }
 
 impl App {
-    pub(crate) fn new(config: Config, signer: Signer) -> Arc<Self> {
+    /// Fails only for its data directory.
+    pub(crate) fn new(config: Config, signer: Signer) -> io::Result<Arc<Self>> {
         let clock = Clock::new();
         let admission = Admission::new(config.plan.clone(), clock.clone());
-        Arc::new(Self { config, clock, admission, signer, sandboxes: Mutex::default() })
+        let volumes = Volumes::open(clock.clone(), config.data_dir.as_deref())?;
+        let (snapshots, sandboxes) = (Snapshots::default(), Mutex::default());
+        Ok(Arc::new(Self { config, clock, admission, signer, snapshots, volumes, sandboxes }))
     }
 
     pub(crate) fn insert(&self, sandbox: Arc<Sandbox>) {
@@ -92,11 +103,16 @@ impl App {
     pub(crate) async fn advance(&self, by: Duration) {
         self.clock.advance(by);
         futures::future::join_all(self.all().iter().map(|sandbox| sandbox.settled())).await;
+        let volumes = self.volumes.clone();
+        // Fails only while the server ends.
+        let _ = tokio::task::spawn_blocking(move || volumes.expire_due()).await;
     }
 
     /// Ends every sandbox and waits until nothing of them is left.
     pub(crate) async fn terminate_all(&self) {
         futures::future::join_all(self.all().iter().map(|sandbox| sandbox.terminate())).await;
+        self.snapshots.clear();
+        self.volumes.close();
     }
 }
 
@@ -121,6 +137,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(&below("files/batch"), post(paths::write_batch))
         .route(&below("files/presign-download"), post(presigned::presign_download))
         .route(&below("files/presign-upload"), post(presigned::presign_upload))
+        .route(&below("snapshots"), post(snapshots::create))
+        .route("/v1/sandboxes/snapshots", get(snapshots::list))
+        .route("/v1/sandboxes/snapshots/{snapshot}", get(snapshots::get).delete(snapshots::delete))
+        .route("/v1/sandboxes/volumes", post(volumes::create).get(volumes::list))
+        .route("/v1/sandboxes/volumes/{volume}", patch(volumes::update).delete(volumes::delete))
+        .route("/v1/sandboxes/volumes/{volume}/move", post(volumes::move_to))
         .route_layer(from_fn_with_state(app.clone(), admission::limit_rate))
         .route("/local/clock", post(clock::advance))
         .route("/local/faults", post(faults::add).get(faults::list).delete(faults::clear_all))

@@ -82,8 +82,11 @@
 //! - Of a background command's output the newest 64 MiB are kept. A command that writes faster than
 //!   a follower reads waits for it; one that stalls for 5 s loses its place. The commands are gone
 //!   with their sandbox.
-//! - Snapshots, volumes, previews, the code interpreter, webhooks and metrics are not there:
-//!   their paths answer 404, their create options 422.
+//! - A snapshot is a copy of `/workspace` and `/tmp`: no processes, no memory, no extended
+//!   attributes. It ends with the server.
+//! - A volume's `size_gb` bounds each file that a command writes, not what they take together. Its
+//!   region is a name.
+//! - Previews, the code interpreter, webhooks and metrics are not there: their paths answer 404.
 #![doc = ""]
 #![doc = include_str!("testing.md")]
 #![allow(
@@ -98,6 +101,7 @@ mod auth;
 mod clock;
 mod commands;
 mod create;
+mod data;
 mod egress;
 mod fault;
 mod id;
@@ -111,12 +115,15 @@ mod log;
 mod plan;
 mod problem;
 mod query;
+mod remove;
 mod routes;
 mod run;
 mod sandbox;
 mod server;
 mod signature;
+mod snapshots;
 mod trace;
+mod volumes;
 
 pub use fault::{Fault, FaultError, FaultHandle};
 pub use keys::{ApiKey, Scope};

@@ -10,7 +10,7 @@ use crate::admission::Slot;
 use crate::egress::Egress;
 use crate::jail::{self, Jail};
 use crate::problem::Problem;
-use crate::sandbox::{Live, Sandbox};
+use crate::sandbox::{Live, Sandbox, Storage};
 
 impl Sandbox {
     /// Starts the processes of a new sandbox.
@@ -18,17 +18,25 @@ impl Sandbox {
         self: &Arc<Self>,
         mut spec: jail::Spec,
         policy: Option<crate::egress::Policy>,
+        storage: Storage,
     ) -> Result<(), Problem> {
         let _turn = self.turn.lock().await;
         spec.hostname = self.id.replace('_', "-").to_ascii_lowercase();
         let live = async {
             let jail = Jail::start(spec).await?;
+            if let Some(content) = &storage.content
+                && let Err(error) = jail.unpack(content).await
+            {
+                // The volume must not be free before the jail is gone.
+                jail.kill().await;
+                return Err(error.into());
+            }
             let listener = jail.take_proxy_listener();
             let egress = policy.zip(listener).map(|(policy, listener)| {
                 Egress::start(policy, listener, self.blocked.clone(), self.id.clone())
             });
             let egress = egress.transpose().map_err(Problem::internal)?;
-            Ok::<_, Problem>(Live { jail, _egress: egress })
+            Ok::<_, Problem>(Live { jail, _egress: egress, _volume: storage.volume })
         };
         match live.await {
             Ok(live) => *self.live() = Some(live),

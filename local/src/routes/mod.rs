@@ -9,3 +9,5 @@ pub(crate) mod limits;
 pub(crate) mod paths;
 pub(crate) mod presigned;
 pub(crate) mod sandboxes;
+pub(crate) mod snapshots;
+pub(crate) mod volumes;
