@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:9f260b9834928866
+// openapi.yaml fnv1a64:4a8f041eae4fa6e4
 
 //! The raw layer, generated from the contract.
 

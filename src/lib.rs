@@ -30,6 +30,11 @@
 //! it and reads its output, and its [`CommandCursor`] can be stored, to go on at the same byte in
 //! another process.
 //!
+//! # Snapshots and volumes
+//!
+//! [`Sandbox::snapshot`] saves a sandbox as a [`Snapshot`], and [`Snapshot::fork`] starts others
+//! from it. A [`Volume`] is storage that outlives sandboxes, at `/persist`.
+//!
 //! # Failures
 //!
 //! There is one [`Error`], and [`ErrorKind`] says what a program can do about it. A `code` from
@@ -89,8 +94,10 @@ mod open_enum;
 mod rt;
 mod sandbox;
 mod secret;
+mod snapshot;
 mod sse;
 mod timestamp;
+mod volume;
 mod wire;
 
 #[cfg(test)]
@@ -108,7 +115,8 @@ mod codegen;
 mod generated;
 
 pub use api::{
-    CommandStatus, NetworkMode, OnTimeout, OutputStream, SandboxSize, SandboxStatus, Template,
+    CommandStatus, NetworkMode, OnTimeout, OutputStream, SandboxSize, SandboxStatus,
+    SnapshotStatus, Template, VolumeStatus,
 };
 pub use client::{
     ApiRequest, ApiResponse, Client, ClientBuilder, DEFAULT_BASE_URL, RetryPolicy, default_client,
@@ -135,7 +143,11 @@ pub use sandbox::{
     SandboxStream,
 };
 pub use secret::Secret;
+pub use snapshot::{
+    GetSnapshot, ListSnapshots, Snapshot, SnapshotInfo, SnapshotRequest, WaitSnapshot,
+};
 pub use timestamp::{ParseTimestampError, Timestamp};
+pub use volume::{CreateVolume, FindVolume, ListVolumes, UpdateVolume, Volume, VolumeInfo};
 
 /// The README's examples are compiled as tests.
 #[cfg(doctest)]

@@ -66,7 +66,7 @@ pub enum ErrorKind {
     Conflict,
     /// The command ran longer than its timeout and was ended. The sandbox runs on.
     ExecTimeout,
-    /// The caller stopped waiting for a background command. The command runs on.
+    /// The caller stopped waiting: for a background command, which runs on, or for a snapshot.
     WaitTimeout,
     /// The command was ended by a signal: [`Error::signal`].
     ExecKilled,
@@ -111,7 +111,7 @@ impl ErrorKind {
             Self::SandboxNotReady => "sandbox not ready",
             Self::Conflict => "conflict",
             Self::ExecTimeout => "command timed out",
-            Self::WaitTimeout => "command still running",
+            Self::WaitTimeout => "waiting timed out",
             Self::ExecKilled => "command killed",
             Self::NetworkPolicy => "blocked by the network policy",
             Self::FleetFull => "no capacity",
