@@ -113,6 +113,10 @@ impl Jail {
         let result = match answers.next().await.map_err(from_io)?.0 {
             Reply::Done => Ok(()),
             Reply::Failed { errno } => Err(Error::Io(io::Error::from_raw_os_error(errno))),
+            Reply::Signaled { signal, .. } => {
+                let message = format!("the copy was ended by signal {signal}");
+                return Err(Error::Io(io::Error::other(message)));
+            }
             other => return Err(unexpected(&other)),
         };
         // A request that could not be begun has no second answer: the socket closes.
