@@ -521,7 +521,7 @@ async fn what_is_hard_to_remove_is_removed() {
     let volume = Volume::create("deep", 1).client(&client).await.expect("created");
     let sbx = with(&client, "deep").await.expect("a sandbox");
     let deep = "cd /persist; p=$(head -c 2000 /dev/zero | sed 's,\\x0,d/,g');
-        for n in 1 2 3 4 5; do mkdir -p $p; cd -P $p; done; : > f";
+        for n in 1 2 3; do mkdir -p $p; cd -P $p; done; : > f";
     out(&sbx, deep).await;
     out(&sbx, "cd /persist; mkdir -p a/b; touch a/b/c; ln -s / a/root; chmod 0 a/b a; mkfifo p; chmod 0 .").await;
     sbx.terminate().await.expect("terminated");

@@ -62,7 +62,8 @@ pub enum ErrorKind {
     NotFound,
     /// The sandbox is in the wrong state for the call, such as exec on a paused one (409).
     SandboxNotReady,
-    /// The resource is in a state that forbids the call, such as a volume in use (409).
+    /// The resource is in a state that forbids the call, such as a volume in use or a snapshot that
+    /// is not ready (409).
     Conflict,
     /// The command ran longer than its timeout and was ended. The sandbox runs on.
     ExecTimeout,

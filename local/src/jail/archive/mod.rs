@@ -38,7 +38,7 @@ struct Meta {
 }
 
 /// One step through a tree.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Record {
     /// Begins a tree. `staging` is a name that nothing in its root has.
     Root {
