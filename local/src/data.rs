@@ -101,11 +101,11 @@ impl DataDir {
     pub(crate) fn discard(&self, path: &Path) -> io::Result<()> {
         let trash = self.path.join(TRASH);
         DirBuilder::new().recursive(true).mode(0o700).create(&trash)?;
-        match fs::rename(path, trash.join(id::new("gone"))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        let moved = unlock(path).and_then(|()| fs::rename(path, trash.join(id::new("gone"))));
+        match moved {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => self.empty_trash(),
         }
-        self.empty_trash()
     }
 
     fn empty_trash(&self) -> io::Result<()> {
@@ -123,6 +123,16 @@ impl Drop for DataDir {
             tracing::warn!(path = %self.path.display(), %error, "not removed");
         }
     }
+}
+
+/// Opens a directory to its own user, whom code in a sandbox may have locked out of it.
+pub(crate) fn unlock(path: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    let mode = metadata.permissions().mode();
+    if metadata.is_dir() && mode & 0o700 != 0o700 {
+        fs::set_permissions(path, Permissions::from_mode(mode | 0o700))?;
+    }
+    Ok(())
 }
 
 /// A file without a name below `directory`: it is gone with its last descriptor, whatever happens.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::data::DataDir;
+use crate::data::{self, DataDir};
 use crate::id;
 use crate::jail::{self, UNPRIVILEGED_ID};
 use crate::problem::Problem;
@@ -191,10 +191,13 @@ impl Volumes {
             .find(|record| (record.id == volume || record.name == volume) && !record.is_over(now));
         let (Some(record), Some(data)) = (record, data) else { return Err(not_found(volume)) };
         free(record)?;
+        let path = place_of(&data, &record.id);
+        // What is in the way beyond that shows when it is mounted.
+        let _ = data::unlock(&path);
         record.attached = Some(String::new());
         Ok(Attachment {
             volumes: self.clone(),
-            path: place_of(&data, &record.id),
+            path,
             id: record.id.clone(),
             name: record.name.clone(),
             size_mb: record.size_mb,

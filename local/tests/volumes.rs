@@ -525,6 +525,10 @@ async fn what_is_hard_to_remove_is_removed() {
     out(&sbx, deep).await;
     out(&sbx, "cd /persist; mkdir -p a/b; touch a/b/c; ln -s / a/root; chmod 0 a/b a; mkfifo p; chmod 0 .").await;
     sbx.terminate().await.expect("terminated");
+    // Locked as it is, the next sandbox can have it.
+    let sbx = with(&client, "deep").await.expect("a sandbox");
+    assert_eq!(out(&sbx, "stat -c %a /persist /persist/a; chmod 0 /persist").await, "700\n0\n");
+    sbx.terminate().await.expect("terminated");
     volume.delete().await.expect("deleted");
     assert_eq!(place.kept(), Vec::<PathBuf>::new());
     assert_eq!(place.path().join("trash").read_dir().expect("it is there").count(), 0);
