@@ -152,6 +152,20 @@ async fn processes_stand_still_meanwhile_and_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_stopped_inside_stays_stopped() {
+    let source = jail().await;
+    let script = "sleep 600 & echo $! > pid; kill -STOP $!; while [ \"$(cut -d' ' -f3 /proc/$!/stat)\" != T ]; do :; done; echo up; sleep 600";
+    let mut child = source.spawn(sh(script)).await.expect("spawn");
+    assert_eq!(line(&mut child.stdout).await, "up");
+    packed(&source).await;
+    assert_eq!(run(&source, "cut -d' ' -f3 /proc/$(cat pid)/stat").await, "T");
+    // The others go on: the shell's own sleep is no longer stopped.
+    let others =
+        "for stat in /proc/[0-9]*/stat; do cut -d' ' -f2,3 $stat; done | grep -c 'sleep) S'";
+    support::eventually("the other goes on", async || run(&source, others).await == "1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_sandbox_is_packed_and_stays_frozen() {
     let source = jail().await;
     run(&source, "echo kept > f").await;

@@ -36,8 +36,8 @@ struct Agent {
 
 struct Packing {
     pid: i32,
-    /// Whether the sandbox was running before.
-    thaw: bool,
+    /// Whether the sandbox was running before, and what of it was not.
+    thaw: Option<Vec<i32>>,
 }
 
 struct Command {
@@ -254,10 +254,12 @@ impl Agent {
 impl Agent {
     /// Stops everything else for as long as it takes.
     fn pack(&mut self, socket: &OwnedFd, file: OwnedFd) -> Result<i32, Errno> {
-        let thaw = !self.frozen;
-        if thaw {
+        let mut thaw = None;
+        if !self.frozen {
+            let stopped = processes::stopped()?;
             processes::freeze()?;
             self.frozen = true;
+            thaw = Some(stopped);
         }
         match help(socket, || archive::pack(file)) {
             Ok(pid) => {
@@ -265,21 +267,24 @@ impl Agent {
                 Ok(pid)
             }
             Err(errno) => {
-                if thaw {
-                    self.frozen = false;
-                    processes::thaw()?;
-                }
+                self.go_on(thaw);
                 Err(errno)
             }
         }
     }
 
-    fn end_packing(&mut self) {
-        if self.packing.take().is_some_and(|packing| packing.thaw) {
+    /// After a freeze of the agent's own.
+    fn go_on(&mut self, but: Option<Vec<i32>>) {
+        if let Some(stopped) = but {
             self.frozen = false;
             // Fails only where nothing is left to go on.
-            let _ = processes::thaw();
+            let _ = processes::thaw_but(&stopped);
         }
+    }
+
+    fn end_packing(&mut self) {
+        let packing = self.packing.take();
+        self.go_on(packing.and_then(|packing| packing.thaw));
         // One of them may begin to pack again.
         while let Some(message) =
             if self.packing.is_none() { self.deferred.pop_front() } else { None }
