@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:a0536fc38a2e94fe
+// openapi.yaml fnv1a64:b524d0aad8f330ee
 
 //! The raw layer, generated from the contract.
 

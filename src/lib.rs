@@ -41,6 +41,11 @@
 //! [`Sandbox::run_code`] runs code in an interpreter that keeps its variables, and returns values,
 //! images and exceptions as data; a [`CodeContext`] is an interpreter of one's own.
 //!
+//! # Snapshots and volumes
+//!
+//! [`Sandbox::snapshot`] saves a sandbox as a [`Snapshot`], and [`Snapshot::fork`] starts others
+//! from it. A [`Volume`] is storage that outlives sandboxes, at `/persist`.
+//!
 //! # Failures
 //!
 //! There is one [`Error`], and [`ErrorKind`] says what a program can do about it. A `code` from
@@ -104,8 +109,10 @@ mod preview;
 mod rt;
 mod sandbox;
 mod secret;
+mod snapshot;
 mod sse;
 mod timestamp;
+mod volume;
 mod webhook;
 mod wire;
 
@@ -125,7 +132,7 @@ mod generated;
 
 pub use api::{
     CodeLanguage, CodeResultType, CommandStatus, NetworkMode, OnTimeout, OutputStream, SandboxSize,
-    SandboxStatus, Template, WebhookEventType,
+    SandboxStatus, SnapshotStatus, Template, VolumeStatus, WebhookEventType,
 };
 pub use client::{
     ApiRequest, ApiResponse, Client, ClientBuilder, DEFAULT_BASE_URL, RetryPolicy, default_client,
@@ -161,7 +168,11 @@ pub use sandbox::{
     SandboxStream,
 };
 pub use secret::Secret;
+pub use snapshot::{
+    GetSnapshot, ListSnapshots, Snapshot, SnapshotInfo, SnapshotRequest, WaitSnapshot,
+};
 pub use timestamp::{ParseTimestampError, Timestamp};
+pub use volume::{CreateVolume, FindVolume, ListVolumes, UpdateVolume, Volume, VolumeInfo};
 pub use webhook::{
     CreateWebhook, GetWebhook, ListWebhooks, Webhook, WebhookEvent, WebhookInfo,
     verify_webhook_signature,

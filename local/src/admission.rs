@@ -30,6 +30,7 @@ pub(crate) struct Admission {
 struct Counts {
     running: u32,
     snapshots: u32,
+    named_snapshots: u32,
     meter: Meter,
     bucket: Option<Bucket>,
 }
@@ -39,7 +40,8 @@ impl Admission {
         let now = clock.now();
         let bucket = plan.request_rate.map(|rate| Bucket::full(rate, now));
         let meter = Meter { spent: 0.0, per_second: 0.0, since: now };
-        let counts = Mutex::new(Counts { running: 0, snapshots: 0, meter, bucket });
+        let counts =
+            Mutex::new(Counts { running: 0, snapshots: 0, named_snapshots: 0, meter, bucket });
         Arc::new(Self { plan, clock, counts })
     }
 
@@ -110,6 +112,21 @@ impl Admission {
         counts.snapshots += 1;
         Ok(Slot { admission: self.clone(), kind: Kind::Snapshot })
     }
+
+    /// Room for one snapshot's name, kept until the slot is dropped.
+    pub(crate) fn named_snapshot(self: &Arc<Self>) -> Result<Slot, Problem> {
+        let mut counts = self.counts();
+        let kept = counts.named_snapshots;
+        if let Some(most) = self.plan.max_named_snapshots.filter(|most| kept >= *most) {
+            let name = &self.plan.name;
+            let detail =
+                format!("The plan '{name}' keeps {most} snapshots with a name; delete one first");
+            let problem = Problem::new(StatusCode::CONFLICT, detail);
+            return Err(problem.with_code("snapshot_cap_reached"));
+        }
+        counts.named_snapshots += 1;
+        Ok(Slot { admission: self.clone(), kind: Kind::NamedSnapshot })
+    }
 }
 
 /// One running sandbox or one snapshot, counted until it is dropped.
@@ -123,6 +140,7 @@ pub(crate) struct Slot {
 enum Kind {
     Running { price: f64 },
     Snapshot,
+    NamedSnapshot,
 }
 
 impl Drop for Slot {
@@ -137,6 +155,7 @@ impl Drop for Slot {
                 counts.meter.per_second = if counts.running == 0 { 0.0 } else { rest };
             }
             Kind::Snapshot => counts.snapshots -= 1,
+            Kind::NamedSnapshot => counts.named_snapshots -= 1,
         }
     }
 }

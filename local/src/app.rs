@@ -1,6 +1,7 @@
 //! The state of a server, and the table of its routes.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use orkestr::api::SandboxStatus;
 
 use crate::admission::{self, Admission};
@@ -21,10 +22,12 @@ use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::routes::{
     clock, code, commands, exec, faults, files, hosts, limits, metrics, paths, presigned,
-    sandboxes, webhooks,
+    sandboxes, snapshots, volumes, webhooks,
 };
 use crate::sandbox::Sandbox;
 use crate::signature::Signer;
+use crate::snapshots::Snapshots;
+use crate::volumes::Volumes;
 use crate::{auth, trace};
 
 /// How many sandboxes that have ended are still listed.
@@ -40,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) transition: Duration,
     /// Hosts that the proxy of `restricted` finds elsewhere.
     pub(crate) upstreams: BTreeMap<String, SocketAddr>,
+    /// Where volumes lie; a directory that ends with the server if none is named.
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -50,16 +55,29 @@ pub(crate) struct App {
     pub(crate) signer: Signer,
     /// The sink of everything that webhooks tell.
     pub(crate) events: Events,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) volumes: Arc<Volumes>,
     // By id, and ids sort by their time.
     sandboxes: Mutex<BTreeMap<String, Arc<Sandbox>>>,
 }
 
 impl App {
-    pub(crate) fn new(config: Config, signer: Signer) -> Arc<Self> {
+    /// Fails only for its data directory.
+    pub(crate) fn new(config: Config, signer: Signer) -> io::Result<Arc<Self>> {
         let clock = Clock::new();
         let admission = Admission::new(config.plan.clone(), clock.clone());
         let events = Events::new(clock.clone());
-        Arc::new(Self { config, clock, admission, signer, events, sandboxes: Mutex::default() })
+        let volumes = Volumes::open(clock.clone(), config.data_dir.as_deref())?;
+        Ok(Arc::new(Self {
+            config,
+            clock,
+            admission,
+            signer,
+            events,
+            snapshots: Snapshots::default(),
+            volumes,
+            sandboxes: Mutex::default(),
+        }))
     }
 
     pub(crate) fn insert(&self, sandbox: Arc<Sandbox>) {
@@ -99,11 +117,16 @@ impl App {
     pub(crate) async fn advance(&self, by: Duration) {
         self.clock.advance(by);
         futures::future::join_all(self.all().iter().map(|sandbox| sandbox.settled())).await;
+        let volumes = self.volumes.clone();
+        // Fails only while the server ends.
+        let _ = tokio::task::spawn_blocking(move || volumes.expire_due()).await;
     }
 
     /// Ends every sandbox and waits until nothing of them is left.
     pub(crate) async fn terminate_all(&self) {
         futures::future::join_all(self.all().iter().map(|sandbox| sandbox.terminate())).await;
+        self.snapshots.clear();
+        self.volumes.close();
     }
 }
 
@@ -137,6 +160,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route(&below("code/contexts"), post(code::create).get(code::list))
         .route(&below("code/contexts/{context}"), delete(code::remove))
         .route(&below("code/contexts/{context}/restart"), post(code::restart))
+        .route(&below("snapshots"), post(snapshots::create))
+        .route("/v1/sandboxes/snapshots", get(snapshots::list))
+        .route("/v1/sandboxes/snapshots/{snapshot}", get(snapshots::get).delete(snapshots::delete))
+        .route("/v1/sandboxes/volumes", post(volumes::create).get(volumes::list))
+        .route("/v1/sandboxes/volumes/{volume}", patch(volumes::update).delete(volumes::delete))
+        .route("/v1/sandboxes/volumes/{volume}/move", post(volumes::move_to))
         .route_layer(from_fn_with_state(app.clone(), admission::limit_rate))
         .route("/local/clock", post(clock::advance))
         .route("/local/faults", post(faults::add).get(faults::list).delete(faults::clear_all))

@@ -29,11 +29,14 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
             let known = Template::KNOWN.join(", ");
             refuse("template", format!("'{}' is no template; known: {known}", name.as_str()));
         }
-        (None, Some(_)) => refuse("snapshot", "This local server keeps no snapshots".into()),
+        (None, Some(_)) => {
+            for (name, is_set) in fixed_by_snapshot(&body) {
+                if is_set {
+                    refuse(name, "Fixed by the snapshot; leave it out".into());
+                }
+            }
+        }
         (Some(_), None) => {}
-    }
-    if body.volume.is_some() {
-        refuse("volume", "This local server keeps no volumes".into());
     }
     if let Some(SandboxSize::Unknown(size)) = &body.size {
         let known = SandboxSize::KNOWN.join(", ");
@@ -102,7 +105,35 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
         preview_auth: body.preview_auth.unwrap_or(false),
         env,
         metadata,
+        volume: body.volume,
     })
+}
+
+fn fixed_by_snapshot(body: &CreateSandboxRequest) -> [(&'static str, bool); 7] {
+    [
+        ("size", body.size.is_some()),
+        ("cpu", body.cpu.is_some()),
+        ("memory_mb", body.memory_mb.is_some()),
+        ("network", body.network.is_some()),
+        ("allow_domains", body.allow_domains.is_some()),
+        ("region", body.region.is_some()),
+        ("volume", body.volume.is_some()),
+    ]
+}
+
+/// What a snapshot decides of the sandbox that is made from it.
+pub(crate) fn fork(facts: Facts, of: &Facts) -> Facts {
+    let Facts { timeout, on_timeout, auto_resume, preview_auth, env, metadata, .. } = facts;
+    Facts {
+        timeout,
+        on_timeout,
+        auto_resume,
+        preview_auth,
+        env,
+        metadata,
+        volume: None,
+        ..of.clone()
+    }
 }
 
 /// The CPUs and the MiB of a size.

@@ -95,7 +95,10 @@
 //! - A preview's host is a loopback address with a port of its own, and its URL is `http://`.
 //! - The code interpreter is the host's `python3`, 3.8 or later, and has what that has. Without one
 //!   the code calls answer 409 `interpreter_unavailable`.
-//! - Snapshots and volumes are not there: their paths answer 404, their create options 422.
+//! - A snapshot is a copy of `/workspace` and `/tmp`: no processes, no memory, no extended
+//!   attributes. It ends with the server.
+//! - A volume's `size_gb` bounds each file that a command writes, not what they take together. Its
+//!   region is a name.
 #![doc = ""]
 #![doc = include_str!("testing.md")]
 #![allow(
@@ -110,6 +113,7 @@ mod auth;
 mod clock;
 mod commands;
 mod create;
+mod data;
 mod egress;
 mod fault;
 mod hooks;
@@ -127,12 +131,15 @@ mod plan;
 mod preview;
 mod problem;
 mod query;
+mod remove;
 mod routes;
 mod run;
 mod sandbox;
 mod server;
 mod signature;
+mod snapshots;
 mod trace;
+mod volumes;
 
 pub use fault::{Fault, FaultError, FaultHandle};
 pub use keys::{ApiKey, Scope};

@@ -13,7 +13,7 @@ use crate::jail::{self, Jail};
 use crate::meter::Sampler;
 use crate::preview::Previews;
 use crate::problem::Problem;
-use crate::sandbox::{Live, Sandbox};
+use crate::sandbox::{Live, Sandbox, Storage};
 
 impl Sandbox {
     /// Starts the processes of a new sandbox.
@@ -21,11 +21,19 @@ impl Sandbox {
         self: &Arc<Self>,
         mut spec: jail::Spec,
         policy: Option<crate::egress::Policy>,
+        storage: Storage,
     ) -> Result<(), Problem> {
         let _turn = self.turn.lock().await;
         spec.hostname = self.id.replace('_', "-").to_ascii_lowercase();
         let live = async {
             let jail = Jail::start(spec).await?;
+            if let Some(content) = &storage.content
+                && let Err(error) = jail.unpack(content).await
+            {
+                // The volume must not be free before the jail is gone.
+                jail.kill().await;
+                return Err(error.into());
+            }
             let listener = jail.take_proxy_listener();
             let egress = policy.zip(listener).map(|(policy, listener)| {
                 Egress::start(policy, listener, self.blocked.clone(), self.id.clone())
@@ -36,6 +44,7 @@ impl Sandbox {
                 _egress: egress,
                 previews: Previews::default(),
                 sampler: None,
+                _volume: storage.volume,
             })
         };
         match live.await {

@@ -21,6 +21,7 @@ Options:
   --listen ADDRESS      the loopback address to listen on; port 0 picks a free one
                         [default: 127.0.0.1:8787]
   --api-key KEY         the key to ask for [default: $ORKESTR_API_KEY, else ork_local]
+  --data-dir DIR        keep volumes there, for the next start too [default: none are kept]
   --read-only-path DIR  show one more path of the host in every sandbox; may be repeated
   --read-only-key KEY   one more key, with the scope sandboxes:read alone; may be repeated
   --log FORM            logs as human or json [default: human]
@@ -32,6 +33,7 @@ The plan, without limits by default:
   --sizes SIZE,...      the sizes that may be chosen: small, medium, large
   --max-concurrent N    sandboxes that may run at once
   --max-snapshots N     snapshots that may be kept; a paused sandbox is one
+  --max-named-snapshots N  snapshots with a name that may be kept
   --max-timeout SECONDS the longest timeout of a sandbox
   --request-rate N[/B]  requests a second, and how many may come at once [B: N, at least 1]
   --fleet-capacity N    sandboxes that there is room for; beyond it the fleet is full
@@ -46,6 +48,7 @@ Logs go to stderr. SIGINT and SIGTERM end every sandbox and then the server.
 struct Options {
     listen: SocketAddr,
     api_key: String,
+    data_dir: Option<PathBuf>,
     read_only_paths: Vec<PathBuf>,
     read_only_keys: Vec<String>,
     plan: Plan,
@@ -60,6 +63,7 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
             .ok()
             .filter(|key| !key.trim().is_empty())
             .unwrap_or_else(|| "ork_local".to_owned()),
+        data_dir: None,
         read_only_paths: Vec::new(),
         read_only_keys: Vec::new(),
         plan: Plan::unlimited(),
@@ -76,6 +80,7 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
                     return Err("--api-key must not be empty".into());
                 }
             }
+            Long("data-dir") => options.data_dir = Some(arguments.value()?.into()),
             Long("read-only-path") => options.read_only_paths.push(arguments.value()?.into()),
             Long("read-only-key") => {
                 let key = arguments.value()?.string()?;
@@ -98,8 +103,14 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
                 })?;
             }
             Long(
-                name @ ("sizes" | "max-concurrent" | "max-snapshots" | "max-timeout"
-                | "request-rate" | "fleet-capacity" | "trial-credit"),
+                name @ ("sizes"
+                | "max-concurrent"
+                | "max-snapshots"
+                | "max-named-snapshots"
+                | "max-timeout"
+                | "request-rate"
+                | "fleet-capacity"
+                | "trial-credit"),
             ) => {
                 let name = name.to_owned();
                 let value = arguments.value()?;
@@ -133,6 +144,7 @@ fn with_limit(plan: Plan, name: &str, value: &OsString) -> Result<Plan, lexopt::
             plan.sizes(sizes)
         }
         "max-concurrent" => plan.max_concurrent(value.parse()?),
+        "max-named-snapshots" => plan.max_named_snapshots(value.parse()?),
         "max-snapshots" => plan.max_snapshots(value.parse()?),
         "max-timeout" => plan.max_timeout(Duration::from_secs(value.parse()?)),
         "fleet-capacity" => plan.fleet_capacity(value.parse()?),
@@ -220,6 +232,9 @@ async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         LocalServer::builder().listen(options.listen).api_key(options.api_key).plan(options.plan);
     for key in options.read_only_keys {
         builder = builder.key(ApiKey::new(key).scopes([Scope::SandboxesRead]));
+    }
+    if let Some(path) = options.data_dir {
+        builder = builder.data_dir(path);
     }
     for path in options.read_only_paths {
         builder = builder.read_only_path(path);

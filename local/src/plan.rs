@@ -21,7 +21,8 @@ use crate::sandbox::Facts;
 /// | [`trial_credit`](Self::trial_credit) | create, resume | 402 `trial_exhausted` |
 /// | [`max_concurrent`](Self::max_concurrent) | create, resume | 429 `session_cap_reached` |
 /// | [`fleet_capacity`](Self::fleet_capacity) | create, resume | 503 `fleet_full_retry`, `Retry-After` |
-/// | [`max_snapshots`](Self::max_snapshots) | pause | 409 `snapshot_cap_reached` |
+/// | [`max_snapshots`](Self::max_snapshots) | pause, snapshot | 409 `snapshot_cap_reached` |
+/// | [`max_named_snapshots`](Self::max_named_snapshots) | snapshot with a name | 409 `snapshot_cap_reached` |
 /// | [`request_rate`](Self::request_rate) | any call below `/v1` | 429 without a code, `Retry-After` |
 ///
 /// What a caller leaves unset is fitted into the plan instead of being refused: a plan whose
@@ -38,6 +39,7 @@ pub struct Plan {
     max_timeout: Option<Duration>,
     pub(crate) max_concurrent: Option<u32>,
     pub(crate) max_snapshots: Option<u32>,
+    pub(crate) max_named_snapshots: Option<u32>,
     pub(crate) request_rate: Option<Rate>,
     pub(crate) fleet_capacity: Option<u32>,
     pub(crate) fleet_retry_after: Duration,
@@ -51,6 +53,17 @@ pub struct Plan {
 pub(crate) struct Rate {
     pub(crate) per_second: f64,
     pub(crate) burst: u32,
+}
+
+/// The regions that a volume can be in, the default one first. All of them are this machine.
+pub(crate) const REGIONS: [(&str, &str); 3] = [
+    ("local", "This machine"),
+    ("fsn1", "This machine, as fsn1"),
+    ("hel1", "This machine, as hel1"),
+];
+
+fn region((id, label): (&str, &str)) -> types::Region {
+    types::Region { id: id.to_owned(), label: Some(label.to_owned()), ..types::Region::default() }
 }
 
 /// In place of "no limit" where the wire asks for a number.
@@ -74,6 +87,7 @@ impl Plan {
             max_timeout: None,
             max_concurrent: None,
             max_snapshots: None,
+            max_named_snapshots: None,
             request_rate: None,
             fleet_capacity: None,
             fleet_retry_after: Duration::from_secs(2),
@@ -133,6 +147,13 @@ impl Plan {
     /// limit.
     pub fn max_snapshots(mut self, count: u32) -> Self {
         self.max_snapshots = Some(count);
+        self
+    }
+
+    /// How many snapshots with a name may be kept. Each also counts as a snapshot. Default: no
+    /// limit.
+    pub fn max_named_snapshots(mut self, count: u32) -> Self {
+        self.max_named_snapshots = Some(count);
         self
     }
 
@@ -266,15 +287,10 @@ impl Plan {
             plan: self.name.clone(),
             sizes: Some(rows.collect()),
             allowed_sizes: Some(sizes.iter().filter(|size| is_allowed(size)).cloned().collect()),
-            regions: Some(vec![types::Region {
-                id: "local".to_owned(),
-                label: Some("This machine".to_owned()),
-                ..types::Region::default()
-            }]),
+            regions: Some(REGIONS.map(region).to_vec()),
             max_concurrent: number(self.max_concurrent),
             max_snapshots: number(self.max_snapshots),
-            // Each of them may have a name.
-            max_named_snapshots: Some(number(self.max_snapshots)),
+            max_named_snapshots: Some(number(self.max_named_snapshots)),
             max_timeout_seconds: Some(Integer(longest)),
             custom_egress_allowlist: Some(self.custom_egress_allowlist),
             default_egress_domains: Some(DEFAULT_DOMAINS.map(str::to_owned).to_vec()),

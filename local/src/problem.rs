@@ -163,6 +163,9 @@ impl From<jail::Error> for Problem {
         match error {
             E::AgentGone => Self::new(StatusCode::CONFLICT, detail).with_code("sandbox_ended"),
             E::Frozen => Self::new(StatusCode::CONFLICT, detail),
+            E::DiskFull => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, detail).with_code("no_space")
+            }
             E::BadCwd { .. } => Self::new(StatusCode::BAD_REQUEST, detail).with_code("bad_cwd"),
             E::ProcessLimit => {
                 Self::new(StatusCode::BAD_REQUEST, detail).with_code("process_limit")

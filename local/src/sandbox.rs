@@ -1,6 +1,7 @@
 //! One sandbox: its facts, its state, and the jail that its processes run in.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::jail::Jail;
 use crate::meter::{Meter, Sampler};
 use crate::preview::Previews;
 use crate::problem::Problem;
+use crate::volumes::Attachment;
 
 /// What a sandbox was created with.
 #[derive(Clone, Debug)]
@@ -37,6 +39,8 @@ pub(crate) struct Facts {
     pub(crate) preview_auth: bool,
     pub(crate) env: BTreeMap<String, Secret>,
     pub(crate) metadata: BTreeMap<String, String>,
+    /// The name of its volume; before that is found, whatever the caller called it by.
+    pub(crate) volume: Option<String>,
 }
 
 /// The life of one is in `lifetime`.
@@ -75,6 +79,16 @@ pub(crate) struct Live {
     pub(crate) previews: Previews,
     /// Once it runs.
     pub(crate) sampler: Option<Sampler>,
+    /// Free for others with this value: after the jail.
+    pub(crate) _volume: Option<Attachment>,
+}
+
+/// What a new sandbox begins with.
+#[derive(Debug, Default)]
+pub(crate) struct Storage {
+    /// Of a snapshot.
+    pub(crate) content: Option<Arc<File>>,
+    pub(crate) volume: Option<Attachment>,
 }
 
 #[derive(Debug)]
@@ -165,6 +179,7 @@ impl Sandbox {
             preview_auth_token: self.preview_auth_token.clone(),
             node_id: Some("local".to_owned()),
             metadata: Some(facts.metadata.clone()),
+            volume: facts.volume.clone(),
             ..types::Sandbox::default()
         }
     }
@@ -195,6 +210,17 @@ impl Sandbox {
                 }
                 status => return Err(Problem::not_ready(&self.id, status.as_str(), "")),
             }
+        }
+    }
+
+    /// The jail of one that can be captured, for whoever has its turn.
+    pub(crate) fn to_capture(&self) -> Result<Jail, Problem> {
+        let status = self.status();
+        let remedy = "; only a running or a paused one can be captured";
+        let refused = || Problem::not_ready(&self.id, status.as_str(), remedy);
+        match status {
+            SandboxStatus::Running | SandboxStatus::Paused => self.jail().ok_or_else(refused),
+            _ => Err(refused()),
         }
     }
 

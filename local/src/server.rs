@@ -58,6 +58,15 @@ pub enum StartError {
     /// This machine refuses the isolation that sandboxes need. Nothing is run without it.
     #[error("sandboxes cannot run on this machine: {0}")]
     Unsupported(String),
+    /// The data directory cannot be used: another server has it, or it is no directory of this kind.
+    #[error("cannot use {} as the data directory: {cause}", path.display())]
+    DataDir {
+        /// The directory asked for.
+        path: PathBuf,
+        /// What is in the way.
+        #[source]
+        cause: io::Error,
+    },
     /// The system refused a thread or a runtime.
     #[error("cannot start the server: {0}")]
     Io(#[from] io::Error),
@@ -75,6 +84,7 @@ pub struct LocalServerBuilder {
     upstreams: BTreeMap<String, SocketAddr>,
     keys: Vec<ApiKey>,
     plan: Plan,
+    data_dir: Option<PathBuf>,
 }
 
 impl LocalServer {
@@ -98,6 +108,7 @@ impl LocalServer {
             upstreams: BTreeMap::new(),
             keys: Vec::new(),
             plan: Plan::unlimited(),
+            data_dir: None,
         }
     }
 
@@ -260,12 +271,38 @@ impl LocalServerBuilder {
         self
     }
 
+    /// Where volumes lie, so that they outlive the server. It is made if it is missing, is closed to
+    /// other users, and belongs to one server at a time. Default: a temporary directory, which is
+    /// removed at the end.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use orkestr::{Sandbox, Volume};
+    /// use orkestr_local::LocalServer;
+    ///
+    /// # let place = std::env::temp_dir().join(format!("doc-data-dir-{}", std::process::id()));
+    /// let server = LocalServer::builder().data_dir(&place).start().await?;
+    /// Volume::create("cache", 1).client(&server.client()).await?;
+    /// server.shutdown().await;
+    ///
+    /// let server = LocalServer::builder().data_dir(&place).start().await?;
+    /// let sbx = Sandbox::create("debian-12").volume("cache").client(&server.client()).await?;
+    /// # drop((server, sbx));
+    /// # std::fs::remove_dir_all(&place)?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(path.into());
+        self
+    }
+
     /// Starts the server, and a first sandbox to see whether this machine allows them.
     ///
     /// # Errors
     ///
-    /// [`StartError`]: an address that is taken or not on loopback, or a machine that refuses
-    /// namespaces, with the cause and the remedy.
+    /// [`StartError`]: an address that is taken or not on loopback, a data directory that cannot be
+    /// used, or a machine that refuses namespaces, with the cause and the remedy.
     pub async fn start(self) -> Result<LocalServer, StartError> {
         if !self.listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(self.listen));
@@ -282,6 +319,7 @@ impl LocalServerBuilder {
             disk_mb: self.disk_mb,
             transition: self.transition,
             upstreams: self.upstreams,
+            data_dir: self.data_dir,
         };
         // Logs go where those of the caller go, on the server's threads too.
         let log = tracing::dispatcher::get_default(Clone::clone);
@@ -346,7 +384,14 @@ async fn serve(
         Ok(signer) => signer,
         Err(error) => return drop(started.send(Err(io::Error::other(error).into()))),
     };
-    let app = App::new(config, signer);
+    let data_dir = config.data_dir.clone().unwrap_or_default();
+    let app = match App::new(config, signer) {
+        Ok(app) => app,
+        Err(cause) => {
+            return drop(started.send(Err(StartError::DataDir { path: data_dir, cause })));
+        }
+    };
+    let expiry = tokio::spawn(app.volumes.clone().keep());
     let service = app::router(app.clone()).into_make_service_with_connect_info::<Connection>();
     let server = tokio::spawn(async move { axum::serve(Listener(listener), service).await });
     drop(started.send(Ok(Started { address, app: app.clone(), runtime: Handle::current() })));
@@ -354,6 +399,7 @@ async fn serve(
     drop(stopped.await);
     server.abort();
     app.events.close();
+    expiry.abort();
     app.terminate_all().await;
 }
 

@@ -165,11 +165,18 @@ async fn extreme_limits_do_no_harm() {
         max_processes: u64::MAX,
         disk_bytes: u64::MAX,
         cpus: 1.0,
+        ..Limits::default()
     })
     .await;
     assert_eq!(run(&most, "echo x | cat").await, "x");
-    let least =
-        limited(Limits { memory_bytes: 0, max_processes: 1, disk_bytes: 0, cpus: 1.0 }).await;
+    let least = limited(Limits {
+        memory_bytes: 0,
+        max_processes: 1,
+        disk_bytes: 0,
+        cpus: 1.0,
+        ..Limits::default()
+    })
+    .await;
     let mut child = least.spawn(sh("while :; do :; done")).await.unwrap();
     assert_eq!(child.process.wait().await.unwrap(), Exit::Signal(9));
 }

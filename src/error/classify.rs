@@ -93,10 +93,11 @@ pub(crate) fn known_code(code: &str) -> Option<ErrorKind> {
         | "session_cap_reached"
         | "trial_exhausted"
         | "lifetime_cap_reached" => ErrorKind::PlanLimit,
-        "volume_in_use" => ErrorKind::Conflict,
+        "volume_in_use" | "volume_name_taken" | "snapshot_not_ready" => ErrorKind::Conflict,
         "sandbox_ended" => ErrorKind::SandboxNotReady,
         "sandbox_not_found" => ErrorKind::SandboxNotFound,
-        "command_not_found" | "context_not_found" | "file_not_found" => ErrorKind::NotFound,
+        "command_not_found" | "context_not_found" | "file_not_found" | "snapshot_not_found"
+        | "volume_not_found" => ErrorKind::NotFound,
         // A refused path is no matter of the key.
         "not_permitted" | "read_only" | "invalid_path" => ErrorKind::Api,
         "is_a_directory" => ErrorKind::IsADirectory,

@@ -62,11 +62,12 @@ pub enum ErrorKind {
     NotFound,
     /// The sandbox is in the wrong state for the call, such as exec on a paused one (409).
     SandboxNotReady,
-    /// The resource is in a state that forbids the call, such as a volume in use (409).
+    /// The resource is in a state that forbids the call, such as a volume in use or a snapshot that
+    /// is not ready (409).
     Conflict,
     /// The command ran longer than its timeout and was ended. The sandbox runs on.
     ExecTimeout,
-    /// The caller stopped waiting for a background command. The command runs on.
+    /// The caller stopped waiting: for a background command, which runs on, or for a snapshot.
     WaitTimeout,
     /// The command was ended by a signal: [`Error::signal`].
     ExecKilled,
@@ -113,7 +114,7 @@ impl ErrorKind {
             Self::SandboxNotReady => "sandbox not ready",
             Self::Conflict => "conflict",
             Self::ExecTimeout => "command timed out",
-            Self::WaitTimeout => "command still running",
+            Self::WaitTimeout => "waiting timed out",
             Self::ExecKilled => "command killed",
             Self::NetworkPolicy => "blocked by the network policy",
             Self::FleetFull => "no capacity",

@@ -25,6 +25,7 @@ use crate::api::{NetworkMode, OnTimeout, SandboxStatus, Template};
 use crate::client::{Client, check_id};
 use crate::commands::{self, Command, SpawnRequest};
 use crate::exec::{ExecRequest, ExecStreamRequest};
+use crate::snapshot::SnapshotRequest;
 use crate::{Error, ErrorKind, Files, Secret, Timestamp};
 
 /// One sandbox: an isolated, short-lived Linux VM.
@@ -95,7 +96,8 @@ impl Sandbox {
     }
 
     /// Creates a sandbox from a snapshot (`snap_...`): a fork of the sandbox that it was taken
-    /// of. Size, network and region are the snapshot's and cannot be set.
+    /// of. Size, network and region are the snapshot's, and a volume cannot be attached: setting
+    /// them is an error of kind [`ErrorKind::InvalidInput`] before anything is sent.
     /// `POST /v1/sandboxes`. Otherwise as [`create`](Self::create).
     pub fn create_from_snapshot(snapshot: impl Into<String>) -> CreateSandbox {
         CreateSandbox::from_snapshot(snapshot.into())
@@ -285,6 +287,28 @@ impl Sandbox {
     /// [`SandboxNotReady`](crate::ErrorKind::SandboxNotReady) on a terminated sandbox.
     pub async fn command(&self, id: impl AsRef<str>) -> Result<Command, Error> {
         commands::get(self.client().clone(), self.id(), id.as_ref()).await
+    }
+
+    /// Saves the sandbox as a snapshot, from which others can start: [`Snapshot::fork`] and
+    /// [`create_from_snapshot`](Self::create_from_snapshot). The sandbox runs on, or stays paused.
+    /// Await the request for a [`Snapshot`], which may still be being captured:
+    /// [`Snapshot::wait_ready`]. `POST /v1/sandboxes/{id}/snapshots`.
+    ///
+    /// [`Snapshot`]: crate::Snapshot
+    /// [`Snapshot::fork`]: crate::Snapshot::fork
+    /// [`Snapshot::wait_ready`]: crate::Snapshot::wait_ready
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotCapReached`](crate::ErrorKind::SnapshotCapReached) if the plan keeps no further
+    /// snapshot, [`SandboxNotReady`](crate::ErrorKind::SandboxNotReady) if the sandbox has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// The request is never sent twice. If the future is dropped, the snapshot may exist:
+    /// [`Snapshot::list`](crate::Snapshot::list) tells.
+    pub fn snapshot(&self) -> SnapshotRequest {
+        SnapshotRequest::new(self)
     }
 
     /// The sandbox's files.

@@ -1,6 +1,6 @@
 //! PID 1 of a sandbox: takes requests, starts commands, reaps everything, and ends when the server does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::{ForkResult, fork};
 
 use super::spec::PROXY_PORT;
 use super::sys::Reaped;
 use super::wire::{Reply, Request, Setup, Started};
-use super::{memory, paths, processes, socket, spawn, stage, sys};
+use super::{archive, memory, paths, processes, socket, spawn, stage, sys};
 
 struct Agent {
     memory_limit: u64,
@@ -26,7 +27,17 @@ struct Agent {
     /// False when nothing but the agent is left.
     alive: bool,
     frozen: bool,
+    /// The helper that packs, while it does.
+    packing: Option<Packing>,
+    /// What came while it did and would change what it packs.
+    deferred: VecDeque<socket::Message>,
     paths: paths::Paths,
+}
+
+struct Packing {
+    pid: i32,
+    /// Whether the sandbox was running before, and what of it was not.
+    thaw: Option<Vec<i32>>,
 }
 
 struct Command {
@@ -77,7 +88,9 @@ fn prepare(setup: &Setup) -> Result<(Agent, SignalFd, Option<OwnedFd>), Errno> {
         memory_kills: 0,
         alive: false,
         frozen: false,
-        paths: paths::Paths::new()?,
+        packing: None,
+        deferred: VecDeque::new(),
+        paths: paths::Paths::new(!setup.persist.is_empty())?,
     };
     let listener = setup.proxy.then(listen).transpose()?;
     Ok((agent, signals, listener))
@@ -136,7 +149,7 @@ impl Agent {
             if asked {
                 match socket::receive(control.as_fd()) {
                     Ok(None) => return,
-                    Ok(Some((bytes, beside))) => self.take(&bytes, beside),
+                    Ok(Some(message)) => self.take(message),
                     // This one message is lost, and its sender learns of it from the socket for the answer closing.
                     Err(_) => {}
                 }
@@ -155,6 +168,9 @@ impl Agent {
                     return;
                 }
             };
+            if self.packing.as_ref().is_some_and(|packing| packing.pid == pid) {
+                self.end_packing();
+            }
             if let Some(Command { socket, memory_kills }) = self.commands.remove(&pid) {
                 let memory_kills = self.memory_kills - memory_kills;
                 let reply = match exit {
@@ -166,11 +182,17 @@ impl Agent {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], beside: Vec<OwnedFd>) {
+    fn take(&mut self, message: socket::Message) {
+        let request = Request::decode(&message.0);
+        if self.packing.is_some() && request.as_ref().is_some_and(changes) {
+            self.deferred.push_back(message);
+            return;
+        }
+        let (_, beside) = message;
         let mut beside = beside.into_iter();
         // Without a socket for the answer nobody waits for one.
         let Some(socket) = beside.next() else { return };
-        let reply = match Request::decode(bytes) {
+        let reply = match request {
             Some(Request::Spawn { argv, cwd, env }) => {
                 let (Some(stdout), Some(stderr), Some(status)) =
                     (beside.next(), beside.next(), beside.next())
@@ -219,9 +241,102 @@ impl Agent {
             Some(Request::Socket { v6 }) => {
                 return opened(&socket, connector(v6).map(|socket| (socket, Reply::Done)));
             }
+            Some(Request::MayWrite { path }) => done(self.paths.may_write(&path)),
+            Some(request @ (Request::Pack | Request::Unpack)) => {
+                let Some(file) = beside.next() else { return };
+                let started = if matches!(request, Request::Pack) {
+                    self.pack(&socket, file)
+                } else {
+                    help(&socket, || archive::unpack(file))
+                };
+                match started {
+                    Ok(pid) => {
+                        let memory_kills = self.memory_kills;
+                        self.commands.insert(pid, Command { socket, memory_kills });
+                        return;
+                    }
+                    Err(errno) => failed(errno),
+                }
+            }
             None => failed(Errno::EBADMSG),
         };
         answer(&socket, &reply, None);
+    }
+}
+
+impl Agent {
+    /// Stops everything else for as long as it takes.
+    fn pack(&mut self, socket: &OwnedFd, file: OwnedFd) -> Result<i32, Errno> {
+        let mut thaw = None;
+        if !self.frozen {
+            let stopped = processes::stopped()?;
+            processes::freeze()?;
+            self.frozen = true;
+            thaw = Some(stopped);
+        }
+        match help(socket, || archive::pack(file)) {
+            Ok(pid) => {
+                self.packing = Some(Packing { pid, thaw });
+                Ok(pid)
+            }
+            Err(errno) => {
+                self.go_on(thaw);
+                Err(errno)
+            }
+        }
+    }
+
+    /// After a freeze of the agent's own.
+    fn go_on(&mut self, but: Option<Vec<i32>>) {
+        if let Some(stopped) = but {
+            self.frozen = false;
+            // Fails only where nothing is left to go on.
+            let _ = processes::thaw_but(&stopped);
+        }
+    }
+
+    fn end_packing(&mut self) {
+        let packing = self.packing.take();
+        self.go_on(packing.and_then(|packing| packing.thaw));
+        // One of them may begin to pack again.
+        while let Some(message) =
+            if self.packing.is_none() { self.deferred.pop_front() } else { None }
+        {
+            self.take(message);
+        }
+    }
+}
+
+/// Whether a request would change what is being packed, or interrupt it.
+fn changes(request: &Request) -> bool {
+    match request {
+        Request::Usage
+        | Request::Signal { .. }
+        | Request::Read { .. }
+        | Request::Stat { .. }
+        | Request::Socket { .. }
+        | Request::MayWrite { .. } => false,
+        Request::Spawn { .. }
+        | Request::Freeze
+        | Request::Thaw
+        | Request::Write { .. }
+        | Request::Unlink { .. }
+        | Request::MakeDir { .. }
+        | Request::Rename { .. }
+        | Request::Pack
+        | Request::Unpack => true,
+    }
+}
+
+/// Does `work` in a process of its own, which answers and ends: the agent goes on meanwhile. Its rights are the agent's.
+fn help(socket: &OwnedFd, work: impl FnOnce() -> Result<(), Errno>) -> Result<i32, Errno> {
+    // SAFETY: the agent has one thread, so the child may do whatever the agent may.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => Ok(child.as_raw()),
+        ForkResult::Child => {
+            answer(socket, &done(work()), None);
+            stage::exit(0)
+        }
     }
 }
 

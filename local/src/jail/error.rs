@@ -42,6 +42,9 @@ pub enum Error {
     /// The command cannot be started.
     #[error("cannot start the command: {0}")]
     Spawn(io::Error),
+    /// What is to be unpacked needs more than the sandbox's disk.
+    #[error("the sandbox's disk is too small for what is to be unpacked")]
+    DiskFull,
     /// The sandbox runs as many commands as its process limit allows.
     #[error("the sandbox runs as many processes as its limit allows")]
     ProcessLimit,
@@ -63,7 +66,7 @@ pub enum FileError {
     /// Something on the way, or the path itself, is not a directory.
     #[error("{0}: not a directory")]
     NotDirectory(String),
-    /// The sandbox's user may not, or the path leads outside of what is writable (/workspace and /tmp) or into /proc.
+    /// The sandbox's user may not, or the path leads outside of what is writable (/workspace, /tmp and a volume) or into /proc.
     #[error("{0}: not permitted")]
     NotPermitted(String),
     /// A FIFO, device or socket.

@@ -18,7 +18,7 @@ use super::link::Link;
 use super::wire::{Reply, Request};
 
 /// The files of a sandbox. Paths are absolute and mean what they mean inside; the rights are those of the sandbox's user,
-/// and only /workspace and /tmp can be written to. Works while the sandbox is frozen.
+/// and only /workspace, /tmp and, with a volume, /persist can be written to. Works while the sandbox is frozen.
 #[derive(Clone)]
 pub struct Files(Arc<Link>);
 
@@ -99,7 +99,7 @@ impl Files {
     /// Writes a file, creating it and the directories above it if they are missing.
     ///
     /// # Errors
-    /// [`FileError::NotPermitted`] outside of /workspace and /tmp, also when a symbolic link leads there;
+    /// [`FileError::NotPermitted`] outside of the writable directories, also when a symbolic link leads there;
     /// [`FileError::NoSpace`] when the disk is full (what fitted is there), [`FileError::IsDirectory`].
     pub async fn write(
         &self,
@@ -126,6 +126,14 @@ impl Files {
         .await
     }
 
+    /// Whether a file may be written there, as far as it can be known without writing it.
+    ///
+    /// # Errors
+    /// As [`Files::write`].
+    pub async fn check_write(&self, path: &str) -> Result<(), FileError> {
+        self.done(path, Request::MayWrite { path: checked(path)?.into() }).await
+    }
+
     /// Removes a file or a symbolic link.
     ///
     /// # Errors
@@ -147,7 +155,7 @@ impl Files {
         self.done(path, Request::MakeDir { path: trimmed.into(), parents }).await
     }
 
-    /// Renames a file or directory, replacing a file that is there. Between /workspace and /tmp, regular files only, and
+    /// Renames a file or directory, replacing a file that is there. Between /workspace, /tmp and /persist, regular files only, and
     /// not in one step: they are copied and then removed.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The handle of a running sandbox.
 
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
@@ -102,6 +103,49 @@ impl Jail {
     /// [`Error::AgentGone`] after the end.
     pub async fn thaw(&self) -> Result<(), Error> {
         self.done(&Request::Thaw).await
+    }
+
+    /// Writes all that /workspace and /tmp hold into `archive`, from its present position. Everything in the sandbox is
+    /// stopped meanwhile, and goes on afterwards unless it was frozen; commands and changes of files that are asked for
+    /// meanwhile are carried out then.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with what went wrong inside or with the archive, [`Error::AgentGone`] after the end.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, it is packed all the same.
+    pub async fn pack(&self, archive: &File) -> Result<(), Error> {
+        self.help(&Request::Pack, archive).await
+    }
+
+    /// Fills a sandbox in which nothing has run yet with what [`Jail::pack`] has written.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`] when its disk is too small, and as for [`Jail::pack`]. Part of it may be there then.
+    pub async fn unpack(&self, archive: &File) -> Result<(), Error> {
+        match self.help(&Request::Unpack, archive).await {
+            Err(Error::Io(cause)) if cause.raw_os_error() == Some(libc::ENOSPC) => {
+                Err(Error::DiskFull)
+            }
+            result => result,
+        }
+    }
+
+    /// The helper's word, and then the agent's that the helper has ended.
+    async fn help(&self, request: &Request, archive: &File) -> Result<(), Error> {
+        let answers = self.0.link.ask(request, &[archive.as_fd()]).await.map_err(from_io)?;
+        let result = match answers.next().await.map_err(from_io)?.0 {
+            Reply::Done => Ok(()),
+            Reply::Failed { errno } => Err(Error::Io(io::Error::from_raw_os_error(errno))),
+            Reply::Signaled { signal, .. } => {
+                let message = format!("the copy was ended by signal {signal}");
+                return Err(Error::Io(io::Error::other(message)));
+            }
+            other => return Err(unexpected(&other)),
+        };
+        // A request that could not be begun has no second answer: the socket closes.
+        let _ = answers.next().await;
+        result
     }
 
     /// What the sandbox has used and is using; works while it is frozen too.

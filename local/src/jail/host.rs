@@ -1,5 +1,6 @@
 //! The parts of the host that a sandbox shows: collected while the host can still be seen.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -53,6 +54,8 @@ pub(super) struct HostParts {
     pub resolv_conf: Option<Vec<u8>>,
     /// Where `python` is to lead, if it is to be provided.
     pub python: Option<PathBuf>,
+    /// What is shown at /persist.
+    pub persist: Option<OwnedFd>,
 }
 
 /// Collects the parts. Needs the right to copy mounts: the host's root, or that of a fresh mount namespace.
@@ -81,7 +84,19 @@ pub(super) fn gather(setup: &Setup) -> Result<HostParts, Refusal> {
     }
     let resolv_conf = if setup.own_network { None } else { fs::read("/etc/resolv.conf").ok() };
     let python = if setup.python_alias { python3_alone() } else { None };
-    Ok(HostParts { parts, resolv_conf, python })
+    let persist = (!setup.persist.is_empty()).then(|| persist(&setup.persist)).transpose()?;
+    Ok(HostParts { parts, resolv_conf, python, persist })
+}
+
+/// The volume is the current directory: the sandbox's user may reach it without being able to reach what is above it.
+fn persist(path: &OsStr) -> Result<OwnedFd, Refusal> {
+    let path = Path::new(path);
+    let tree = sys::open_tree(Path::new("."), true).map_err(|errno| refused(path, errno))?;
+    sys::restrict_tree(tree.as_fd(), attr::NOSUID | attr::NODEV).map_err(|errno| Refusal {
+        step: format!("restrict the copy of {} (mount_setattr)", path.display()),
+        errno,
+    })?;
+    Ok(tree)
 }
 
 /// A copy of the mount at `path`, or `None` where the host has nothing there.

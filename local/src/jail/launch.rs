@@ -147,6 +147,8 @@ fn setup(spec: &Spec) -> Setup {
         },
         python_alias: spec.python_alias,
         read_only_paths: spec.read_only_paths.iter().map(OsString::from).collect(),
+        persist: spec.persist.as_ref().map(OsString::from).unwrap_or_default(),
+        file_bytes: spec.limits.file_bytes,
     }
 }
 

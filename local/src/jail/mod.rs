@@ -9,6 +9,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod agent;
+mod archive;
 mod child;
 mod ctor;
 mod error;

@@ -1,7 +1,7 @@
 //! File operations in the agent: with the rights of the sandbox's user, in a mount namespace without the host's files.
 
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
@@ -10,18 +10,22 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+use super::sys;
 use super::wire::Reply;
 
 /// Everything that a path may be asked for. Since only the agent resolves paths, and its root is the sandbox's, neither a
 /// symbolic link nor a race with one can lead out.
 pub(super) struct Paths {
-    /// The device of /workspace and /tmp, the only place that may be written to.
-    data: u64,
+    /// The mounts that may be written to: /workspace, /tmp and, where there is one, /persist.
+    writable: Vec<u64>,
 }
 
 impl Paths {
-    pub(super) fn new() -> Result<Self, Errno> {
-        Ok(Self { data: nix::sys::stat::stat("/workspace")?.st_dev })
+    pub(super) fn new(has_persist: bool) -> Result<Self, Errno> {
+        let roots = ["/workspace", "/tmp", "/persist"];
+        let roots = &roots[..if has_persist { 3 } else { 2 }];
+        let mounts = roots.iter().map(|root| sys::mount_id(look(OsStr::new(root))?.as_fd()));
+        Ok(Self { writable: mounts.collect::<Result<_, _>>()? })
     }
 
     /// A regular file or directory, for reading.
@@ -50,7 +54,7 @@ impl Paths {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let file = open(path, flags, mode)?;
         let stat = plain(&file)?;
-        self.writable(&stat)?;
+        self.writable(&file)?;
         fchmod(&file, Mode::from_bits_truncate(mode))?;
         Ok((file, described(&stat)))
     }
@@ -72,6 +76,30 @@ impl Paths {
         let (from_parent, from) = self.writable_parent(from)?;
         let (to_parent, to) = self.writable_parent(to)?;
         renameat(from_parent, from, to_parent, to)
+    }
+
+    /// Whether [`Paths::write`] would find a place for the file.
+    pub(super) fn may_write(&self, path: &OsStr) -> Result<(), Errno> {
+        let (mut above, _) = split(path)?;
+        match look(path) {
+            Ok(found) if is_dir(&plain(&found)?) => return Err(Errno::EISDIR),
+            Ok(found) => return self.writable(&found),
+            Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        loop {
+            match look(above) {
+                Ok(found) if is_dir(&fstat(&found)?) => return self.writable(&found),
+                Ok(_) => return Err(Errno::ENOTDIR),
+                Err(Errno::ENOENT) => {
+                    let bytes = above.as_bytes();
+                    let end = bytes.iter().rposition(|&byte| byte != b'/').ok_or(Errno::ENOENT)?;
+                    let slash = bytes[..=end].iter().rposition(|&byte| byte == b'/');
+                    above = OsStr::from_bytes(&bytes[..=slash.ok_or(Errno::ENOENT)?]);
+                }
+                Err(errno) => return Err(errno),
+            }
+        }
     }
 
     pub(super) fn stat(&self, path: &OsStr) -> Result<Reply, Errno> {
@@ -110,12 +138,14 @@ impl Paths {
     fn writable_parent<'a>(&self, path: &'a OsStr) -> Result<(OwnedFd, &'a OsStr), Errno> {
         let (parent, name) = split(path)?;
         let parent = open(parent, OFlag::O_PATH | OFlag::O_DIRECTORY, 0)?;
-        self.writable(&fstat(&parent)?)?;
+        self.writable(&parent)?;
         Ok((parent, name))
     }
 
-    fn writable(&self, stat: &FileStat) -> Result<(), Errno> {
-        if stat.st_dev == self.data { Ok(()) } else { Err(Errno::EROFS) }
+    /// By the mount and not by the device: the host's programs may lie on the same one as a volume.
+    fn writable(&self, file: &OwnedFd) -> Result<(), Errno> {
+        let mount = sys::mount_id(file.as_fd())?;
+        if self.writable.contains(&mount) { Ok(()) } else { Err(Errno::EROFS) }
     }
 }
 

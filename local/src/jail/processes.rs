@@ -79,6 +79,24 @@ pub(super) fn thaw() -> Result<(), Errno> {
     }
 }
 
+/// What a process inside has stopped.
+pub(super) fn stopped() -> Result<Vec<i32>, Errno> {
+    let stopped = all()?.filter(|process| process.state == b'T');
+    Ok(stopped.map(|process| process.pid).collect())
+}
+
+/// Lets every process run again but these.
+pub(super) fn thaw_but(stopped: &[i32]) -> Result<(), Errno> {
+    if stopped.is_empty() {
+        return thaw();
+    }
+    for process in all()?.filter(|process| !stopped.contains(&process.pid)) {
+        // One that was killed meanwhile needs it no more.
+        let _ = sys::kill(process.pid, libc::SIGCONT);
+    }
+    Ok(())
+}
+
 /// Processor time since the start, memory and processes now.
 pub(super) fn usage() -> Result<Reply, Errno> {
     let reaped = getrusage(UsageWho::RUSAGE_CHILDREN)?;

@@ -88,6 +88,11 @@ fn build_root(setup: &Setup, parts: &HostParts) -> Result<(), Refusal> {
     .map_err(Refusal::at("mount devpts"))?;
     place_data(setup)?;
     place_proc(setup)?;
+    if let Some(tree) = &parts.persist {
+        make_dir(Path::new("persist"))?;
+        sys::attach(tree.as_fd(), Path::new("persist"))
+            .map_err(Refusal::at("attach the volume (move_mount)"))?;
+    }
     // Last, because a path of the host below /tmp is to be seen too.
     for (path, part) in &parts.parts {
         place(relative(path), part)?;

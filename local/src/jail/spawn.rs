@@ -25,6 +25,7 @@ pub(super) struct Spawner {
     files: rlim_t,
     processes: rlim_t,
     data: rlim_t,
+    file: Option<rlim_t>,
     cpus: Option<CpuSet>,
 }
 
@@ -38,6 +39,7 @@ impl Spawner {
             // The agent counts as one, being the same user of the same namespace.
             processes: setup.max_processes.saturating_add(1),
             data: setup.memory_bytes.saturating_mul(2).saturating_add(DATA_SLACK),
+            file: (setup.file_bytes > 0).then_some(setup.file_bytes),
             cpus: choose_cpus(setup)?,
         })
     }
@@ -98,6 +100,9 @@ impl Spawner {
         lower(Resource::RLIMIT_NPROC, self.processes).map_err(other)?;
         lower(Resource::RLIMIT_DATA, self.data).map_err(other)?;
         setrlimit(Resource::RLIMIT_NOFILE, self.files, self.files).map_err(other)?;
+        if let Some(file) = self.file {
+            lower(Resource::RLIMIT_FSIZE, file).map_err(other)?;
+        }
         if let Some(cpus) = &self.cpus {
             sched_setaffinity(Pid::from_raw(0), cpus).map_err(other)?;
         }

@@ -34,6 +34,9 @@ pub struct Spec {
     pub read_only_paths: Vec<PathBuf>,
     /// Provide `python` in [`ALIAS_DIR`] when the host has `python3` and no `python`.
     pub python_alias: bool,
+    /// A directory of the host that is shown at /persist and may be written to. It belongs to the user that commands run
+    /// as: see [`UNPRIVILEGED_ID`].
+    pub persist: Option<PathBuf>,
 }
 
 impl Default for Spec {
@@ -44,6 +47,7 @@ impl Default for Spec {
             limits: Limits::default(),
             read_only_paths: Vec::new(),
             python_alias: true,
+            persist: None,
         }
     }
 }
@@ -70,10 +74,12 @@ impl Spec {
                     path.display()
                 )));
             }
-            let whole = ["/dev", "/etc", "/proc", "/sys", "/tmp", "/workspace"]
+            let whole = ["/dev", "/etc", "/persist", "/proc", "/sys", "/tmp", "/workspace"]
                 .iter()
                 .any(|own| path == Path::new(own));
-            if whole || ["/dev", "/proc", "/sys"].iter().any(|own| path.starts_with(own)) {
+            if whole
+                || ["/dev", "/persist", "/proc", "/sys"].iter().any(|own| path.starts_with(own))
+            {
                 let path = path.display();
                 return Err(Error::InvalidSpec(format!(
                     "the read-only path {path} is in the way of the sandbox's own"
@@ -86,7 +92,15 @@ impl Spec {
                 )));
             }
         }
-        Ok(())
+        match &self.persist {
+            Some(path) if !path.is_absolute() || !path.is_dir() => {
+                Err(Error::InvalidSpec(format!(
+                    "the volume's directory {} is no absolute path of a directory",
+                    path.display()
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -113,6 +127,8 @@ pub struct Limits {
     pub max_processes: u64,
     /// The size of the tmpfs that holds /workspace and /tmp together. It lives in memory, and comes on top of `memory_bytes`.
     pub disk_bytes: u64,
+    /// The largest file that a command may write, 0 for any size. It does not bound what all files take together.
+    pub file_bytes: u64,
     /// Rounded up to whole processors and set as the affinity of each command. Code inside can widen it again.
     /// Zero or less means all of them.
     pub cpus: f64,
@@ -120,7 +136,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_bytes: 1 << 30, max_processes: 256, disk_bytes: 1 << 30, cpus: 0.0 }
+        Self {
+            memory_bytes: 1 << 30,
+            max_processes: 256,
+            disk_bytes: 1 << 30,
+            file_bytes: 0,
+            cpus: 0.0,
+        }
     }
 }
 

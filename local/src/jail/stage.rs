@@ -104,6 +104,11 @@ fn start(control: &OwnedFd) -> Result<(), Refusal> {
     let _ = nix::sys::prctl::set_name(c"orkestr-agent");
     sys::join_new_keyring();
 
+    if !setup.persist.is_empty() {
+        nix::unistd::chdir(setup.persist.as_os_str())
+            .map_err(Refusal::at("enter the volume's directory"))?;
+    }
+
     // Root of the host reaches paths that the sandbox's user cannot, and may copy mounts without a namespace of its own.
     // Root of a container may not, and has to make do with what the sandbox's user reaches.
     let root = geteuid().is_root();

@@ -124,6 +124,24 @@ pub(super) fn attach(tree: BorrowedFd<'_>, path: &Path) -> Result<(), Errno> {
     .map(drop)
 }
 
+/// The mount that an open file was reached through.
+pub(super) fn mount_id(file: BorrowedFd<'_>) -> Result<u64, Errno> {
+    const STATX_MNT_ID: libc::c_uint = 0x1000;
+    // SAFETY: statx is plain data for which zeroes are valid.
+    let mut found: libc::statx = unsafe { std::mem::zeroed() };
+    // SAFETY: the name is NUL-terminated, and found outlives the call.
+    Errno::result(unsafe {
+        libc::statx(
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            STATX_MNT_ID,
+            &raw mut found,
+        )
+    })?;
+    if found.stx_mask & STATX_MNT_ID == 0 { Err(Errno::ENOSYS) } else { Ok(found.stx_mnt_id) }
+}
+
 /// A descriptor of the process `pid` that becomes readable when it has ended.
 pub(super) fn pidfd_open(pid: u32) -> Result<OwnedFd, Errno> {
     // SAFETY: no pointers are passed.

@@ -19,6 +19,10 @@ pub(super) struct Setup {
     pub first_cpu: u64,
     pub python_alias: bool,
     pub read_only_paths: Vec<OsString>,
+    /// What is shown at /persist, or empty.
+    pub persist: OsString,
+    /// The largest file that commands may write, 0 for any.
+    pub file_bytes: u64,
 }
 
 /// What the server hears on the control socket while a sandbox starts.
@@ -73,6 +77,14 @@ pub(super) enum Request {
     Socket {
         v6: bool,
     },
+    /// Whether a file may be written there; nothing is.
+    MayWrite {
+        path: OsString,
+    },
+    /// Beside it: a file that everything below /workspace and /tmp is written into.
+    Pack,
+    /// Beside it: a file that [`Request::Pack`] has written.
+    Unpack,
 }
 
 /// What the agent answers.
@@ -152,6 +164,8 @@ impl Setup {
         out.u64(self.first_cpu);
         out.u64(u64::from(self.python_alias));
         out.list(&self.read_only_paths);
+        out.bytes(&self.persist);
+        out.u64(self.file_bytes);
         out.0
     }
 
@@ -169,6 +183,8 @@ impl Setup {
             first_cpu: from.u64()?,
             python_alias: from.u64()? != 0,
             read_only_paths: from.list()?,
+            persist: from.bytes()?,
+            file_bytes: from.u64()?,
         })
     }
 }
@@ -213,6 +229,9 @@ impl Request {
             Self::Rename { .. } => 10,
             Self::Stat { .. } => 11,
             Self::Socket { .. } => 12,
+            Self::MayWrite { .. } => 13,
+            Self::Pack => 14,
+            Self::Unpack => 15,
         });
         match self {
             Self::Spawn { argv, cwd, env } => {
@@ -220,12 +239,15 @@ impl Request {
                 out.bytes(cwd);
                 out.list(env);
             }
-            Self::Freeze | Self::Thaw | Self::Usage => {}
+            Self::Freeze | Self::Thaw | Self::Usage | Self::Pack | Self::Unpack => {}
             Self::Signal { pid, signal } => {
                 out.i32(*pid);
                 out.i32(*signal);
             }
-            Self::Read { path } | Self::Unlink { path } | Self::Stat { path } => out.bytes(path),
+            Self::Read { path }
+            | Self::Unlink { path }
+            | Self::Stat { path }
+            | Self::MayWrite { path } => out.bytes(path),
             Self::Write { path, mode } => {
                 out.bytes(path);
                 out.u64(u64::from(*mode));
@@ -258,6 +280,9 @@ impl Request {
             10 => Self::Rename { from: from.bytes()?, to: from.bytes()? },
             11 => Self::Stat { path: from.bytes()? },
             12 => Self::Socket { v6: from.u64()? != 0 },
+            13 => Self::MayWrite { path: from.bytes()? },
+            14 => Self::Pack,
+            15 => Self::Unpack,
             _ => return None,
         })
     }

@@ -12,4 +12,6 @@ pub(crate) mod metrics;
 pub(crate) mod paths;
 pub(crate) mod presigned;
 pub(crate) mod sandboxes;
+pub(crate) mod snapshots;
+pub(crate) mod volumes;
 pub(crate) mod webhooks;

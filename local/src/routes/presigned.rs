@@ -67,6 +67,8 @@ async fn presign(
     } else if !body.path.starts_with('/') {
         let issue = Issue::body("path", "The path should be absolute");
         return Err(Problem::invalid(vec![issue]));
+    } else {
+        files.check_write(&body.path).await?;
     }
     // The name by which the caller reaches this server, whatever forwards to it.
     let host = headers

@@ -14,7 +14,7 @@ use crate::create;
 use crate::id;
 use crate::problem::{Issue, Problem};
 use crate::query::Query;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Storage};
 use crate::trace::About;
 
 /// The default and the largest page (`GET /v1/sandboxes`).
@@ -25,16 +25,32 @@ pub(crate) async fn create(
     Json(body): Json<types::CreateSandboxRequest>,
 ) -> Result<Response, Problem> {
     let wanted = create::Wanted::of(&body);
+    let snapshot = body.snapshot.clone();
     let mut facts = create::check(body)?;
+    let mut storage = Storage::default();
+    if let Some(snapshot) = snapshot {
+        let snapshot = app.snapshots.find(&snapshot)?;
+        storage.content = Some(snapshot.content()?);
+        facts = create::fork(facts, snapshot.facts());
+    }
     let seat = app.admission.admit(&wanted, &mut facts)?;
-    let spec = create::spec(&facts, &app.config);
+    let mut spec = create::spec(&facts, &app.config);
+    if let Some(volume) = &facts.volume {
+        let volume = app.volumes.attach(volume)?;
+        facts.volume = Some(volume.name.clone());
+        volume.show_in(&mut spec);
+        storage.volume = Some(volume);
+    }
     let policy = create::policy(&facts, &app.config);
     let sandbox = to_the_end(async move {
         let events = app.events.clone();
         let sandbox = Sandbox::new(facts, &app.clock, app.config.transition, seat, events);
+        if let Some(volume) = &storage.volume {
+            volume.belongs_to(&sandbox.id);
+        }
         // Others may see it `starting`; one that never runs has not been.
         app.insert(sandbox.clone());
-        sandbox.boot(spec, policy).await.inspect_err(|_| app.remove(&sandbox.id))?;
+        sandbox.boot(spec, policy, storage).await.inspect_err(|_| app.remove(&sandbox.id))?;
         Ok(sandbox)
     })
     .await?;

@@ -18,7 +18,19 @@ impl Program {
     }
 
     pub fn start_with(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_orkestr-local"))
+        Self::start_as(Command::new(env!("CARGO_BIN_EXE_orkestr-local")), arguments)
+    }
+
+    /// After a line of shell, which sets limits or variables.
+    pub fn start_after(line: &str, arguments: &[&str]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        let script = format!("{line}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_orkestr-local")]);
+        Self::start_as(shell, arguments)
+    }
+
+    fn start_as(mut command: Command, arguments: &[&str]) -> Self {
+        let mut child = command
             .args(["--listen", "127.0.0.1:0", "--api-key", KEY])
             .args(arguments)
             .stdout(Stdio::piped())

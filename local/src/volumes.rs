@@ -1,0 +1,442 @@
+//! Volumes: directories that outlive sandboxes, each attached to one at a time.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::http::StatusCode;
+use orkestr::api::{Integer, VolumeStatus, types};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::data::{self, DataDir};
+use crate::id;
+use crate::jail::{self, UNPRIVILEGED_ID};
+use crate::problem::Problem;
+
+const INDEX: &str = "volumes.json";
+const DIRECTORY: &str = "volumes";
+
+const HOUR: u64 = 3600;
+
+#[derive(Debug)]
+pub(crate) struct Volumes {
+    clock: Clock,
+    state: Mutex<State>,
+    /// Wakes whoever waits for the next end of a lifetime.
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// None before the first volume, where nobody named a directory.
+    data: Option<Arc<DataDir>>,
+    /// By id.
+    records: Records,
+    /// The server has ended.
+    is_closed: bool,
+}
+
+type Records = BTreeMap<String, Record>;
+
+/// What the index holds.
+#[derive(Serialize, Deserialize)]
+struct Index {
+    volumes: Vec<Record>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Record {
+    id: String,
+    name: String,
+    size_mb: i64,
+    region: String,
+    max_lifetime_days: Option<u32>,
+    max_lifetime_hours: Option<u32>,
+    /// Since when they count, in Unix seconds.
+    lifetime_from: u64,
+    /// The sandbox that has it. Sandboxes end with their server, so it is never written down.
+    #[serde(skip)]
+    attached: Option<String>,
+}
+
+/// What is asked for in a new volume.
+#[derive(Clone, Debug)]
+pub(crate) struct NewVolume {
+    pub(crate) name: String,
+    pub(crate) size_mb: i64,
+    pub(crate) region: String,
+    pub(crate) max_lifetime_days: Option<u32>,
+    pub(crate) max_lifetime_hours: Option<u32>,
+}
+
+/// One lifetime, to be set or cleared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lifetime {
+    Days(Option<u32>),
+    Hours(Option<u32>),
+}
+
+impl Volumes {
+    /// With those that the directory holds, or none.
+    pub(crate) fn open(clock: Clock, directory: Option<&Path>) -> io::Result<Arc<Self>> {
+        let mut state = State::default();
+        if let Some(directory) = directory {
+            let data = DataDir::open(directory)?;
+            state.records = read(&data)?;
+            state.data = Some(Arc::new(data));
+        }
+        Ok(Arc::new(Self { clock, state: Mutex::new(state), changed: watch::Sender::new(()) }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where other files of the server may lie.
+    pub(crate) fn place(&self) -> PathBuf {
+        let state = self.state();
+        state.data.as_ref().map_or_else(std::env::temp_dir, |data| data.path().to_owned())
+    }
+
+    /// Newest first.
+    pub(crate) fn list(&self) -> Vec<types::Volume> {
+        self.state().records.values().rev().map(view).collect()
+    }
+
+    pub(crate) fn create(&self, new: NewVolume) -> Result<types::Volume, Problem> {
+        let mut state = self.state();
+        if state.records.values().any(|record| record.name == new.name) {
+            let detail = format!("There is a volume '{}' already", new.name);
+            return Err(Problem::new(StatusCode::CONFLICT, detail).with_code("volume_name_taken"));
+        }
+        let data = match &state.data {
+            Some(data) => data.clone(),
+            None if state.is_closed => return Err(Problem::internal("the server has ended")),
+            None => Arc::new(DataDir::private().map_err(Problem::internal)?),
+        };
+        state.data = Some(data.clone());
+        let record = Record {
+            id: id::new("vol"),
+            name: new.name,
+            size_mb: new.size_mb,
+            region: new.region,
+            max_lifetime_days: new.max_lifetime_days,
+            max_lifetime_hours: new.max_lifetime_hours,
+            lifetime_from: seconds(self.clock.time()),
+            attached: None,
+        };
+        // What lies there without being in the index is removed at the next start.
+        make(&place_of(&data, &record.id)).map_err(Problem::internal)?;
+        self.change(&mut state, |records| {
+            let volume = view(&record);
+            records.insert(record.id.clone(), record);
+            Ok(volume)
+        })
+    }
+
+    /// Sets or clears one of the two lifetimes. What is set counts from now.
+    pub(crate) fn update(&self, id: &str, lifetime: Lifetime) -> Result<types::Volume, Problem> {
+        self.change(&mut self.state(), |records| {
+            let record = find(records, id)?;
+            match lifetime {
+                Lifetime::Days(days) => record.max_lifetime_days = days,
+                Lifetime::Hours(hours) => record.max_lifetime_hours = hours,
+            }
+            if let Lifetime::Days(Some(_)) | Lifetime::Hours(Some(_)) = lifetime {
+                record.lifetime_from = seconds(self.clock.time());
+            }
+            Ok(view(record))
+        })
+    }
+
+    pub(crate) fn move_to(&self, id: &str, region: String) -> Result<types::Volume, Problem> {
+        let record = self.change(&mut self.state(), |records| {
+            let record = find(records, id)?;
+            free(record)?;
+            record.region = region;
+            Ok(record.clone())
+        })?;
+        moved(&record);
+        Ok(view(&record))
+    }
+
+    pub(crate) fn delete(&self, id: &str) -> Result<(), Problem> {
+        let mut state = self.state();
+        self.change(&mut state, |records| {
+            free(find(records, id)?)?;
+            records.remove(id);
+            Ok(())
+        })?;
+        let data = state.data.clone();
+        drop(state);
+        tracing::info!(volume = id, "volume deleted");
+        discard(data.as_deref(), id);
+        Ok(())
+    }
+
+    /// Takes a volume, by its name or its id, for one sandbox. It is free again when the guard is dropped.
+    pub(crate) fn attach(self: &Arc<Self>, volume: &str) -> Result<Attachment, Problem> {
+        let now = seconds(self.clock.time());
+        let mut state = self.state();
+        let data = state.data.clone();
+        let record = state
+            .records
+            .values_mut()
+            .find(|record| (record.id == volume || record.name == volume) && !record.is_over(now));
+        let (Some(record), Some(data)) = (record, data) else { return Err(not_found(volume)) };
+        free(record)?;
+        let path = place_of(&data, &record.id);
+        // What is in the way beyond that shows when it is mounted.
+        let _ = data::unlock(&path);
+        record.attached = Some(String::new());
+        Ok(Attachment {
+            volumes: self.clone(),
+            path,
+            id: record.id.clone(),
+            name: record.name.clone(),
+            size_mb: record.size_mb,
+        })
+    }
+
+    /// Removes what has outlived its time and is in no sandbox.
+    pub(crate) fn expire_due(&self) {
+        let now = seconds(self.clock.time());
+        let mut state = self.state();
+        let is_due = |record: &&Record| record.attached.is_none() && record.is_over(now);
+        let due: Vec<Record> = state.records.values().filter(is_due).cloned().collect();
+        if due.is_empty() {
+            return;
+        }
+        let removed = self.change(&mut state, |records| {
+            records.retain(|id, _| due.iter().all(|record| record.id != *id));
+            Ok(())
+        });
+        if let Err(problem) = removed {
+            tracing::error!(problem = problem.message(), "volumes cannot expire");
+            return;
+        }
+        let data = state.data.clone();
+        drop(state);
+        for record in due {
+            discard(data.as_deref(), &record.id);
+            expired(&record);
+        }
+    }
+
+    /// Expires volumes when it is time, for as long as it is polled.
+    pub(crate) async fn keep(self: Arc<Self>) {
+        let mut changed = self.changed.subscribe();
+        loop {
+            changed.mark_unchanged();
+            let next = self
+                .state()
+                .records
+                .values()
+                .filter(|record| record.attached.is_none())
+                .filter_map(Record::ends_at)
+                .min();
+            let over = async {
+                match next {
+                    Some(next) => {
+                        let left = next.saturating_sub(seconds(self.clock.time()));
+                        self.clock.sleep_until(self.clock.now() + Duration::from_secs(left)).await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = over => {}
+                _ = changed.changed() => continue,
+            }
+            let volumes = self.clone();
+            // Fails only while the runtime ends.
+            let _ = tokio::task::spawn_blocking(move || volumes.expire_due()).await;
+            // Only a failure leaves something: it is tried again at the next change.
+            if self.state().records.values().any(|record| {
+                record.attached.is_none() && record.is_over(seconds(self.clock.time()))
+            }) {
+                let _ = changed.changed().await;
+            }
+        }
+    }
+
+    /// After the last sandbox: leaves the directory to the next server, or removes it.
+    pub(crate) fn close(&self) {
+        *self.state() = State { is_closed: true, ..State::default() };
+    }
+
+    /// On disk first: what cannot be written down has not happened.
+    fn change<T>(
+        &self,
+        state: &mut State,
+        change: impl FnOnce(&mut Records) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let mut records = state.records.clone();
+        let outcome = change(&mut records)?;
+        if let Some(data) = &state.data {
+            let index = Index { volumes: records.values().cloned().collect() };
+            let index = serde_json::to_vec_pretty(&index).map_err(Problem::internal)?;
+            data.write(INDEX, &index).map_err(Problem::internal)?;
+        }
+        state.records = records;
+        self.changed.send_replace(());
+        Ok(outcome)
+    }
+}
+
+impl Record {
+    /// In Unix seconds. Where both lifetimes are set, the shorter one counts.
+    fn ends_at(&self) -> Option<u64> {
+        let days = self.max_lifetime_days.map(|days| u64::from(days) * 24 * HOUR);
+        let hours = self.max_lifetime_hours.map(|hours| u64::from(hours) * HOUR);
+        let shorter = days.into_iter().chain(hours).min()?;
+        Some(self.lifetime_from.saturating_add(shorter))
+    }
+
+    fn is_over(&self, now: u64) -> bool {
+        self.ends_at().is_some_and(|end| end <= now)
+    }
+}
+
+/// A volume that a sandbox has. Dropped only when nothing of the sandbox is left.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    volumes: Arc<Volumes>,
+    id: String,
+    path: PathBuf,
+    pub(crate) name: String,
+    size_mb: i64,
+}
+
+impl Attachment {
+    /// Its place in the sandbox. No quota is needed for a bound of each file; one that is smaller than the sandbox's own
+    /// disk would be in the way there.
+    pub(crate) fn show_in(&self, spec: &mut jail::Spec) {
+        let bytes = u64::try_from(self.size_mb).unwrap_or(0) << 20;
+        spec.limits.file_bytes = bytes.max(spec.limits.disk_bytes);
+        spec.persist = Some(self.path.clone());
+    }
+
+    /// Says which sandbox it is, for others to see.
+    pub(crate) fn belongs_to(&self, sandbox: &str) {
+        if let Some(record) = self.volumes.state().records.get_mut(&self.id) {
+            record.attached = Some(sandbox.to_owned());
+        }
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        if let Some(record) = self.volumes.state().records.get_mut(&self.id) {
+            record.attached = None;
+        }
+        // Its time may have come meanwhile.
+        self.volumes.changed.send_replace(());
+    }
+}
+
+/// The one place where a volume has come to another region.
+fn moved(record: &Record) {
+    tracing::info!(volume = %record.id, region = %record.region, "volume moved");
+}
+
+/// The one place where a volume's lifetime is over.
+fn expired(record: &Record) {
+    tracing::info!(volume = %record.id, "volume expired");
+}
+
+fn read(data: &DataDir) -> io::Result<Records> {
+    let unreadable = |error: serde_json::Error| {
+        io::Error::other(format!("{INDEX} in it is not what a server writes: {error}"))
+    };
+    let index = match fs::read(data.path().join(INDEX)) {
+        Ok(index) => serde_json::from_slice::<Index>(&index).map_err(unreadable)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Index { volumes: Vec::new() },
+        Err(error) => return Err(error),
+    };
+    let mut records = BTreeMap::new();
+    for record in index.volumes {
+        // The id becomes part of a path.
+        let is_plain = record.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if is_plain && place_of(data, &record.id).is_dir() {
+            records.insert(record.id.clone(), record);
+        } else {
+            tracing::warn!(volume = %record.id, "the volume's directory is gone, and so is the volume");
+        }
+    }
+    // A server that was killed may have made a directory without writing it down.
+    let directory = data.path().join(DIRECTORY);
+    for entry in directory.read_dir().into_iter().flatten() {
+        let entry = entry?;
+        if entry.file_name().to_str().is_none_or(|name| !records.contains_key(name)) {
+            data.discard(&entry.path())?;
+        }
+    }
+    Ok(records)
+}
+
+/// A directory that the sandbox's user may write to.
+fn make(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+    if nix::unistd::geteuid().is_root() {
+        chown(path, Some(UNPRIVILEGED_ID), Some(UNPRIVILEGED_ID))?;
+    }
+    Ok(())
+}
+
+fn discard(data: Option<&DataDir>, id: &str) {
+    let Some(data) = data else { return };
+    if let Err(error) = data.discard(&place_of(data, id)) {
+        tracing::error!(volume = id, %error, "what the volume held is not removed; the next start tries again");
+    }
+}
+
+fn place_of(data: &DataDir, id: &str) -> PathBuf {
+    data.path().join(DIRECTORY).join(id)
+}
+
+fn find<'a>(records: &'a mut Records, id: &str) -> Result<&'a mut Record, Problem> {
+    records.get_mut(id).ok_or_else(|| not_found(id))
+}
+
+fn not_found(volume: &str) -> Problem {
+    let detail = format!("Volume {volume} not found");
+    Problem::new(StatusCode::NOT_FOUND, detail).with_code("volume_not_found")
+}
+
+fn free(record: &Record) -> Result<(), Problem> {
+    let Some(sandbox) = &record.attached else { return Ok(()) };
+    let name = &record.name;
+    let detail = format!("The volume '{name}' is attached to the sandbox {sandbox}");
+    Err(Problem::new(StatusCode::CONFLICT, detail).with_code("volume_in_use"))
+}
+
+fn view(record: &Record) -> types::Volume {
+    let attached = record.attached.clone().filter(|sandbox| !sandbox.is_empty());
+    let is_attached = record.attached.is_some();
+    let number = |number: u32| Integer::from(number);
+    types::Volume {
+        id: record.id.clone(),
+        name: record.name.clone(),
+        size_mb: Some(Integer(record.size_mb)),
+        status: Some(if is_attached { VolumeStatus::Attached } else { VolumeStatus::Available }),
+        region: Some(record.region.clone()),
+        node_id: Some("local".to_owned()),
+        attached_sandbox_id: attached,
+        max_lifetime_days: record.max_lifetime_days.map(number),
+        max_lifetime_hours: record.max_lifetime_hours.map(number),
+        expires_at: record.ends_at().map(|end| (UNIX_EPOCH + Duration::from_secs(end)).into()),
+        ..types::Volume::default()
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
