@@ -30,6 +30,11 @@
 //! it and reads its output, and its [`CommandCursor`] can be stored, to go on at the same byte in
 //! another process.
 //!
+//! # What a sandbox uses, and where it is reached
+//!
+//! [`Sandbox::limits`] tells what the plan allows, [`Sandbox::metrics`] and a [`MetricsStream`]
+//! what a sandbox uses, [`Sandbox::preview_url`] where a port of it is reached by HTTP.
+//!
 //! # Failures
 //!
 //! There is one [`Error`], and [`ErrorKind`] says what a program can do about it. A `code` from
