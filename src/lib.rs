@@ -46,6 +46,11 @@
 //! [`Sandbox::snapshot`] saves a sandbox as a [`Snapshot`], and [`Snapshot::fork`] starts others
 //! from it. A [`Volume`] is storage that outlives sandboxes, at `/persist`.
 //!
+//! # What a sandbox uses, and where it is reached
+//!
+//! [`Sandbox::limits`] tells what the plan allows, [`Sandbox::metrics`] and a [`MetricsStream`]
+//! what a sandbox uses, [`Sandbox::preview_url`] where a port of it is reached by HTTP.
+//!
 //! # Failures
 //!
 //! There is one [`Error`], and [`ErrorKind`] says what a program can do about it. A `code` from

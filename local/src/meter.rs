@@ -286,19 +286,29 @@ impl Drop for Sampler {
 }
 
 async fn sample(clock: Clock, sandbox: Weak<Sandbox>) {
+    let Some(mut changed) = sandbox.upgrade().map(|sandbox| sandbox.watch()) else { return };
     loop {
+        changed.mark_unchanged();
         let due = {
             let Some(sandbox) = sandbox.upgrade() else { return };
             let Some(jail) = sandbox.jail() else { return };
-            if sandbox.status() == Status::Running
-                && sandbox.meter.observe(&sandbox, &jail).await.is_err()
-            {
-                return;
+            if sandbox.status() == Status::Running {
+                if sandbox.meter.observe(&sandbox, &jail).await.is_err() {
+                    return;
+                }
+                let now = clock.now();
+                // Between two statuses nothing is kept; it is looked at again soon.
+                let soon = now + Duration::from_millis(100);
+                Some(sandbox.meter.record().next.clamp(soon, now + INTERVAL))
+            } else {
+                None
             }
-            // A paused one has none, and is looked at again after the same time.
-            sandbox.meter.record().next.max(clock.now() + Duration::from_millis(1))
         };
-        let due = if due <= clock.now() + INTERVAL { due } else { clock.now() + INTERVAL };
-        clock.sleep_until(due).await;
+        match due {
+            Some(due) => clock.sleep_until(due).await,
+            // What is paused has no samples.
+            None if changed.changed().await.is_err() => return,
+            None => {}
+        }
     }
 }

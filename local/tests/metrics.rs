@@ -154,6 +154,34 @@ async fn paused_time_costs_nothing() {
 }
 
 #[tokio::test]
+async fn a_paused_sandbox_does_not_keep_the_server_busy() {
+    let program = support::program::Program::start();
+    let client = program.client();
+    for _ in 0..3 {
+        let sbx = Sandbox::create("debian-12").client(&client).await.expect("a sandbox");
+        sbx.pause().await.expect("paused");
+    }
+    // What would have been due by now.
+    let advance = serde_json::json!({"advance_seconds": 60});
+    client.request("POST", "/local/clock").json(&advance).await.expect("moved");
+    let before = wakes(program.pid());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let after = wakes(program.pid());
+    assert!(after - before < 100, "{} times in 0.3 s", after - before);
+}
+
+/// How often the threads of a process have waited for something.
+fn wakes(pid: i32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+    let counts = threads.filter_map(|thread| {
+        let status = std::fs::read_to_string(thread.ok()?.path().join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse::<u64>().ok()
+    });
+    counts.sum()
+}
+
+#[tokio::test]
 async fn the_totals_of_an_ended_sandbox_are_kept() {
     let (_server, sbx) = start().await;
     sbx.exec(WORK).await.expect("it runs");
