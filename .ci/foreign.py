@@ -1,7 +1,8 @@
 """Drives the local server with the official Python SDK: a client that is not ours.
 
 ORKESTR_BASE_URL and ORKESTR_API_KEY name the server. Every call of that SDK's sandbox API is made,
-and what comes back is compared with what was done.
+and what comes back is compared with what was done. The server's log, the one argument, must then
+show every operation of openapi.yaml.
 """
 
 import hashlib
@@ -9,6 +10,8 @@ import http.server
 import json
 import os
 import queue
+import re
+import sys
 import threading
 import time
 import urllib.error
@@ -178,12 +181,9 @@ def volumes():
         sbx.files.write("/persist/kept", "data")
         held = next(found for found in Volume.list() if found.id == volume.id)
         assert held.attached_sandbox_id == sbx.id, held
-        fails(orkestr.OrkestrError, lambda: Volume.delete(volume.id), code="volume_in_use")
-        fails(
-            orkestr.OrkestrError,
-            lambda: Sandbox.create(template="debian-12", volume=volume.id),
-            code="volume_in_use",
-        )
+        fails(orkestr.OrkestrError, lambda: Volume.delete(volume.id), status_code=409)
+        again = lambda: Sandbox.create(template="debian-12", volume=volume.id)
+        fails(orkestr.OrkestrError, again, status_code=409)
     with Sandbox.create(template="debian-12", volume=volume.id) as sbx:
         assert sbx.exec("cat /persist/kept").stdout == "data"
     region = Sandbox.limits().regions[0].id
@@ -274,6 +274,30 @@ def metrics_and_previews():
     assert ended.sandbox_status == "terminated" and ended.lifetime is not None, ended
 
 
+def operations(contract):
+    """The operations of the contract, each as a method and a path without names."""
+    path, found = None, set()
+    for line in contract.splitlines():
+        if match := re.match(r"  (/v1/\S+):$", line):
+            path = re.sub(r"\{\w+\}", "{}", match[1])
+        elif match := re.match(r"    (get|post|put|patch|delete):$", line):
+            if path:
+                found.add((match[1].upper(), path))
+        elif re.match(r"\S", line):
+            path = None
+    return found
+
+
+def every_operation_was_called(log):
+    with open("openapi.yaml") as contract:
+        wanted = operations(contract.read())
+    with open(log) as lines:
+        calls = re.findall(r'method=(\w+) route="(/v1[^"]*)" status=2', lines.read())
+    called = {(method, re.sub(r"\{\w+\}", "{}", route)) for method, route in calls}
+    assert len(wanted) > 40, wanted
+    assert not wanted - called, sorted(wanted - called)
+
+
 if __name__ == "__main__":
     started = datetime.now(timezone.utc)
     lifecycle()
@@ -283,7 +307,8 @@ if __name__ == "__main__":
         files(shared)
     code()
     snapshots()
-    volumes()
     webhooks()
     metrics_and_previews()
+    volumes()
+    every_operation_was_called(sys.argv[1])
     print(f"every call of the Python SDK {orkestr.__version__} was answered as it expects")

@@ -18,7 +18,10 @@ use crate::sandbox::{Facts, Sandbox};
 
 /// Those of a server. Their content lies in files without a name: it ends with the server, however that ends.
 #[derive(Debug, Default)]
-pub(crate) struct Snapshots(Mutex<BTreeMap<String, Arc<Snapshot>>>);
+pub(crate) struct Snapshots(Mutex<Kept>);
+
+/// By id. Of one that was deleted the id is kept: deleting it again is no error.
+type Kept = BTreeMap<String, Option<Arc<Snapshot>>>;
 
 #[derive(Debug)]
 pub(crate) struct Snapshot {
@@ -39,25 +42,26 @@ enum State {
 }
 
 impl Snapshots {
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Snapshot>>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Newest first.
     pub(crate) fn list(&self) -> Vec<types::Snapshot> {
-        self.kept().values().rev().map(|snapshot| snapshot.view()).collect()
+        self.kept().values().rev().flatten().map(|snapshot| snapshot.view()).collect()
     }
 
     pub(crate) fn find(&self, id: &str) -> Result<Arc<Snapshot>, Problem> {
-        self.kept().get(id).cloned().ok_or_else(|| not_found(id))
+        self.kept().get(id).cloned().flatten().ok_or_else(|| not_found(id))
     }
 
     /// Sandboxes that are being made from it go on.
     pub(crate) fn delete(&self, id: &str) -> Result<(), Problem> {
-        let removed = self.kept().remove(id);
-        removed
-            .map(|_| tracing::info!(snapshot = id, "snapshot deleted"))
-            .ok_or_else(|| not_found(id))
+        let mut kept = self.kept();
+        if kept.get_mut(id).ok_or_else(|| not_found(id))?.take().is_some() {
+            tracing::info!(snapshot = id, "snapshot deleted");
+        }
+        Ok(())
     }
 
     pub(crate) fn clear(&self) {
@@ -97,7 +101,7 @@ impl Snapshot {
             created_at: app.clock.time().into(),
             state: Mutex::new(State::Capturing),
         });
-        app.snapshots.kept().insert(snapshot.id.clone(), snapshot.clone());
+        app.snapshots.kept().insert(snapshot.id.clone(), Some(snapshot.clone()));
         let packed = jail.pack(&file).await.map(|()| file).map_err(Problem::from);
         drop((turn, jail));
         let finish = {

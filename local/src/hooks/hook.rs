@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// In seconds, before each further attempt to deliver the same. After the last it is given up.
-const WAITS: [u64; 5] = [1, 5, 30, 120, 600];
+const WAITS: [u64; 3] = [10, 10, 10];
 
 /// So many failed attempts in a row switch a webhook off.
 const MOST_FAILURES: u32 = 20;
