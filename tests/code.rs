@@ -8,6 +8,7 @@ use futures::TryStreamExt as _;
 use local_support::code::{raised, until, with_interpreter};
 use local_support::{TestResult, failure, in_time, server};
 use orkestr::{CodeEvent, CodeResultType, ErrorKind, Execution, Sandbox, Template};
+use orkestr_local::Fault;
 use serde_json::json;
 
 #[tokio::test]
@@ -324,6 +325,44 @@ assert pickle.loads(pickle.dumps(Own())).__class__ is Own
     // Nothing of the kernel lies between the user's files.
     let listed = sbx.exec("ls -A /workspace | grep -v '[.]py$'").await?;
     assert_eq!(listed.stdout, "__pycache__\n");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_newer_server_and_a_bad_network_change_nothing_or_are_errors() -> TestResult {
+    let (server, sbx) = with_interpreter!();
+    let fault = |fault: Fault| server.fault(fault.on("run_code")).expect("a fault");
+    let code = "import sys\nprint('ö' * 3)\nprint('e', file=sys.stderr)\n{'a': 1}";
+    for strange in [
+        Fault::split(1).and(Fault::crlf()).and(Fault::comments()),
+        Fault::unknown_kinds().and(Fault::unknown_fields()),
+    ] {
+        fault(strange);
+        let run = sbx.run_code_stream(code).await?.wait().await?;
+        assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("ööö\n", "e\n"));
+        assert_eq!((run.results[0].json.as_ref(), run.success()), (Some(&json!({"a": 1})), true));
+    }
+    fault(Fault::unknown_fields());
+    let run = sbx.run_code(code).await?;
+    assert_eq!(run.results[0].json, Some(json!({"a": 1})));
+    // Sent once, whatever becomes of the answer.
+    sbx.run_code("count = 0").await?;
+    for streams in [false, true] {
+        fault(Fault::cut_after(20));
+        let run = if streams {
+            match sbx.run_code_stream("count += 1\nprint('x' * 100)").await {
+                Ok(stream) => stream.wait().await,
+                Err(error) => Err(error),
+            }
+        } else {
+            sbx.run_code("count += 1\n'x' * 100").await
+        };
+        assert!(run.expect_err("cut").is_connection());
+    }
+    local_support::eventually("both have run", async || {
+        sbx.run_code("count").await.expect("run").text() == Some("2")
+    })
+    .await;
     Ok(())
 }
 

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use insta::assert_json_snapshot;
-use orkestr::{CodeEvent, CodeResultType, ErrorKind};
+use orkestr::{
+    CodeContext, CodeEvent, CodeRequest, CodeResultType, CodeStream, CodeStreamRequest,
+    CreateContext, ErrorKind, Execution, Sandbox,
+};
 use serde_json::{Value, json};
 use support::{Answer, ID, sandbox};
 
@@ -196,4 +199,23 @@ async fn what_cannot_be_sent_is_refused_before() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     }
     assert_eq!(recorder.requests().len(), 2);
+}
+
+/// What travels between threads, and what a task can hold.
+#[test]
+fn types_and_futures_travel() {
+    fn both<T: Send + Sync + 'static>() {}
+    fn handle<T: Clone + Send + Sync + 'static>() {}
+    fn future<T: Send>(_: impl FnOnce(Sandbox) -> T) {}
+    handle::<CodeContext>();
+    handle::<CodeEvent>();
+    handle::<CodeRequest>();
+    handle::<CodeStreamRequest>();
+    handle::<CreateContext>();
+    handle::<Execution>();
+    both::<CodeStream>();
+    future(|sbx| async move { sbx.run_code("1").await });
+    future(|sbx| async move { sbx.run_code_stream("1").await?.wait().await });
+    future(|sbx| async move { sbx.create_code_context().await?.restart().await });
+    future(|sbx| async move { sbx.code_contexts().await?[0].delete().await });
 }

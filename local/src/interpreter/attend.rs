@@ -127,11 +127,14 @@ impl Interpreter {
 
     async fn run(&mut self, job: Job, orders: &mut mpsc::UnboundedReceiver<Order>) -> Next {
         let clock = self.sandbox.clock.clone();
+        let is_claimed = job.claim();
         let mut output = Output::new(job.events);
         let (mut deadline, timeout) = (job.asked_at + job.timeout, job.timeout);
         let before_start = clock.now();
-        if before_start >= deadline {
-            // Behind another run.
+        let paused_before = self.sandbox.watch().borrow().paused_before;
+        let is_late = before_start >= deadline + paused_before.saturating_sub(job.paused_before);
+        if is_late || !is_claimed {
+            // Behind another run, and given up.
             output.failed(not_started(timeout));
             return Next::On;
         }

@@ -1,6 +1,7 @@
 //! The contexts of a sandbox: making, finding and forgetting them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -68,7 +69,16 @@ pub(super) struct Job {
     /// From when on the timeout counts.
     pub(super) asked_at: Instant,
     pub(super) paused_before: Duration,
+    /// Set by whoever is first: the task that begins it, or the caller who gives up.
+    claimed: Arc<AtomicBool>,
     pub(super) events: mpsc::Sender<Event>,
+}
+
+impl Job {
+    /// Whether it is to begin now.
+    pub(super) fn claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::AcqRel)
+    }
 }
 
 /// What does not wait for the runs before it, but ends the one under way.
@@ -171,18 +181,30 @@ impl Context {
         Arc::new(Self { id: shared.id.clone(), shared, runs, orders })
     }
 
-    /// Queues code behind what the context runs. It runs also if nobody reads its events.
-    pub(crate) fn run(
+    /// Queues code behind what the context runs, and waits until it has begun: what happens first,
+    /// and what happens then. It runs also if nobody waits for it.
+    pub(crate) async fn run(
         &self,
         sandbox: &Sandbox,
         code: String,
         timeout: Duration,
-    ) -> Result<mpsc::Receiver<Event>, Problem> {
-        let (events, happening) = mpsc::channel(EVENTS_AHEAD);
-        let paused_before = sandbox.watch().borrow().paused_before;
-        let job = Job { code, timeout, asked_at: sandbox.clock.now(), paused_before, events };
+    ) -> Result<(Option<Event>, mpsc::Receiver<Event>), Problem> {
+        let (events, mut happening) = mpsc::channel(EVENTS_AHEAD);
+        let (asked_at, pauses) = (sandbox.clock.now(), sandbox.watch());
+        let paused_before = pauses.borrow().paused_before;
+        let claimed = Arc::<AtomicBool>::default();
+        let job = Job { code, timeout, asked_at, paused_before, claimed: claimed.clone(), events };
         self.runs.send(job).map_err(|_| not_found(&self.id))?;
-        Ok(happening)
+        let first = tokio::select! {
+            first = happening.recv() => first,
+            () = late(&sandbox.clock, asked_at + timeout, paused_before, pauses) => {
+                if !claimed.swap(true, Ordering::AcqRel) {
+                    return Err(not_started(timeout));
+                }
+                happening.recv().await
+            }
+        };
+        Ok((first, happening))
     }
 
     /// Replaces the process; the code that runs in it ends.

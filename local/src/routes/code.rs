@@ -36,9 +36,9 @@ pub(crate) async fn run(
         Some(id) => contexts.find(id)?,
         None => contexts.find_default(&sandbox)?,
     };
-    let mut events = context.run(&sandbox, body.code, timeout)?;
+    let (first, events) = context.run(&sandbox, body.code, timeout).await?;
     // A context that ends drops what waits for it.
-    match events.recv().await.unwrap_or_else(|| Event::Failed(ended(&sandbox, &context))) {
+    match first.unwrap_or_else(|| Event::Failed(ended(&sandbox, &context))) {
         Event::Failed(problem) => Err(problem),
         _ if body.stream == Some(true) => Ok(event_stream(frames(sandbox, context, events))),
         _ => buffered(&sandbox, &context, events).await,
