@@ -1,6 +1,7 @@
 //! Helpers of the jail's tests.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod place;
 pub mod program;
 pub mod receiver;
 

@@ -1,28 +1,24 @@
 //! Volumes: directories that outlive sandboxes, each attached to one at a time.
 
-use std::collections::BTreeMap;
-use std::fs;
+mod disk;
+mod record;
+
 use std::io;
-use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::http::StatusCode;
-use orkestr::api::{Integer, VolumeStatus, types};
-use serde::{Deserialize, Serialize};
+use orkestr::api::types;
 use tokio::sync::watch;
 
+use self::disk::Records;
+use self::record::{Record, seconds};
 use crate::clock::Clock;
 use crate::data::{self, DataDir};
 use crate::id;
-use crate::jail::{self, UNPRIVILEGED_ID};
+use crate::jail;
 use crate::problem::Problem;
-
-const INDEX: &str = "volumes.json";
-const DIRECTORY: &str = "volumes";
-
-const HOUR: u64 = 3600;
 
 #[derive(Debug)]
 pub(crate) struct Volumes {
@@ -36,33 +32,9 @@ pub(crate) struct Volumes {
 struct State {
     /// None before the first volume, where nobody named a directory.
     data: Option<Arc<DataDir>>,
-    /// By id.
     records: Records,
     /// The server has ended.
     is_closed: bool,
-}
-
-type Records = BTreeMap<String, Record>;
-
-/// What the index holds.
-#[derive(Serialize, Deserialize)]
-struct Index {
-    volumes: Vec<Record>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Record {
-    id: String,
-    name: String,
-    size_mb: i64,
-    region: String,
-    max_lifetime_days: Option<u32>,
-    max_lifetime_hours: Option<u32>,
-    /// Since when they count, in Unix seconds.
-    lifetime_from: u64,
-    /// The sandbox that has it. Sandboxes end with their server, so it is never written down.
-    #[serde(skip)]
-    attached: Option<String>,
 }
 
 /// What is asked for in a new volume.
@@ -88,7 +60,7 @@ impl Volumes {
         let mut state = State::default();
         if let Some(directory) = directory {
             let data = DataDir::open(directory)?;
-            state.records = read(&data)?;
+            state.records = disk::read(&data)?;
             state.data = Some(Arc::new(data));
         }
         Ok(Arc::new(Self { clock, state: Mutex::new(state), changed: watch::Sender::new(()) }))
@@ -106,7 +78,7 @@ impl Volumes {
 
     /// Newest first.
     pub(crate) fn list(&self) -> Vec<types::Volume> {
-        self.state().records.values().rev().map(view).collect()
+        self.state().records.values().rev().map(Record::view).collect()
     }
 
     pub(crate) fn create(&self, new: NewVolume) -> Result<types::Volume, Problem> {
@@ -132,9 +104,9 @@ impl Volumes {
             attached: None,
         };
         // What lies there without being in the index is removed at the next start.
-        make(&place_of(&data, &record.id)).map_err(Problem::internal)?;
+        disk::make(&disk::place_of(&data, &record.id)).map_err(Problem::internal)?;
         self.change(&mut state, |records| {
-            let volume = view(&record);
+            let volume = record.view();
             records.insert(record.id.clone(), record);
             Ok(volume)
         })
@@ -151,7 +123,7 @@ impl Volumes {
             if let Lifetime::Days(Some(_)) | Lifetime::Hours(Some(_)) = lifetime {
                 record.lifetime_from = seconds(self.clock.time());
             }
-            Ok(view(record))
+            Ok(record.view())
         })
     }
 
@@ -162,8 +134,8 @@ impl Volumes {
             record.region = region;
             Ok(record.clone())
         })?;
-        moved(&record);
-        Ok(view(&record))
+        self.moved(&record);
+        Ok(record.view())
     }
 
     pub(crate) fn delete(&self, id: &str) -> Result<(), Problem> {
@@ -176,7 +148,7 @@ impl Volumes {
         let data = state.data.clone();
         drop(state);
         tracing::info!(volume = id, "volume deleted");
-        discard(data.as_deref(), id);
+        disk::discard(data.as_deref(), id);
         Ok(())
     }
 
@@ -191,7 +163,7 @@ impl Volumes {
             .find(|record| (record.id == volume || record.name == volume) && !record.is_over(now));
         let (Some(record), Some(data)) = (record, data) else { return Err(not_found(volume)) };
         free(record)?;
-        let path = place_of(&data, &record.id);
+        let path = disk::place_of(&data, &record.id);
         // What is in the way beyond that shows when it is mounted.
         let _ = data::unlock(&path);
         record.attached = Some(String::new());
@@ -224,8 +196,8 @@ impl Volumes {
         let data = state.data.clone();
         drop(state);
         for record in due {
-            discard(data.as_deref(), &record.id);
-            expired(&record);
+            disk::discard(data.as_deref(), &record.id);
+            self.expired(&record);
         }
     }
 
@@ -266,6 +238,16 @@ impl Volumes {
         }
     }
 
+    /// The one place where a volume has come to another region.
+    fn moved(&self, record: &Record) {
+        tracing::info!(volume = %record.id, region = %record.region, "volume moved");
+    }
+
+    /// The one place where a volume's lifetime is over and it is gone.
+    fn expired(&self, record: &Record) {
+        tracing::info!(volume = %record.id, "volume expired");
+    }
+
     /// After the last sandbox: leaves the directory to the next server, or removes it.
     pub(crate) fn close(&self) {
         *self.state() = State { is_closed: true, ..State::default() };
@@ -280,27 +262,11 @@ impl Volumes {
         let mut records = state.records.clone();
         let outcome = change(&mut records)?;
         if let Some(data) = &state.data {
-            let index = Index { volumes: records.values().cloned().collect() };
-            let index = serde_json::to_vec_pretty(&index).map_err(Problem::internal)?;
-            data.write(INDEX, &index).map_err(Problem::internal)?;
+            disk::write(data, &records).map_err(Problem::internal)?;
         }
         state.records = records;
         self.changed.send_replace(());
         Ok(outcome)
-    }
-}
-
-impl Record {
-    /// In Unix seconds. Where both lifetimes are set, the shorter one counts.
-    fn ends_at(&self) -> Option<u64> {
-        let days = self.max_lifetime_days.map(|days| u64::from(days) * 24 * HOUR);
-        let hours = self.max_lifetime_hours.map(|hours| u64::from(hours) * HOUR);
-        let shorter = days.into_iter().chain(hours).min()?;
-        Some(self.lifetime_from.saturating_add(shorter))
-    }
-
-    fn is_over(&self, now: u64) -> bool {
-        self.ends_at().is_some_and(|end| end <= now)
     }
 }
 
@@ -341,67 +307,6 @@ impl Drop for Attachment {
     }
 }
 
-/// The one place where a volume has come to another region.
-fn moved(record: &Record) {
-    tracing::info!(volume = %record.id, region = %record.region, "volume moved");
-}
-
-/// The one place where a volume's lifetime is over.
-fn expired(record: &Record) {
-    tracing::info!(volume = %record.id, "volume expired");
-}
-
-fn read(data: &DataDir) -> io::Result<Records> {
-    let unreadable = |error: serde_json::Error| {
-        io::Error::other(format!("{INDEX} in it is not what a server writes: {error}"))
-    };
-    let index = match fs::read(data.path().join(INDEX)) {
-        Ok(index) => serde_json::from_slice::<Index>(&index).map_err(unreadable)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Index { volumes: Vec::new() },
-        Err(error) => return Err(error),
-    };
-    let mut records = BTreeMap::new();
-    for record in index.volumes {
-        // The id becomes part of a path.
-        let is_plain = record.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if is_plain && place_of(data, &record.id).is_dir() {
-            records.insert(record.id.clone(), record);
-        } else {
-            tracing::warn!(volume = %record.id, "the volume's directory is gone, and so is the volume");
-        }
-    }
-    // A server that was killed may have made a directory without writing it down.
-    let directory = data.path().join(DIRECTORY);
-    for entry in directory.read_dir().into_iter().flatten() {
-        let entry = entry?;
-        if entry.file_name().to_str().is_none_or(|name| !records.contains_key(name)) {
-            data.discard(&entry.path())?;
-        }
-    }
-    Ok(records)
-}
-
-/// A directory that the sandbox's user may write to.
-fn make(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
-    if nix::unistd::geteuid().is_root() {
-        chown(path, Some(UNPRIVILEGED_ID), Some(UNPRIVILEGED_ID))?;
-    }
-    Ok(())
-}
-
-fn discard(data: Option<&DataDir>, id: &str) {
-    let Some(data) = data else { return };
-    if let Err(error) = data.discard(&place_of(data, id)) {
-        tracing::error!(volume = id, %error, "what the volume held is not removed; the next start tries again");
-    }
-}
-
-fn place_of(data: &DataDir, id: &str) -> PathBuf {
-    data.path().join(DIRECTORY).join(id)
-}
-
 fn find<'a>(records: &'a mut Records, id: &str) -> Result<&'a mut Record, Problem> {
     records.get_mut(id).ok_or_else(|| not_found(id))
 }
@@ -416,27 +321,4 @@ fn free(record: &Record) -> Result<(), Problem> {
     let name = &record.name;
     let detail = format!("The volume '{name}' is attached to the sandbox {sandbox}");
     Err(Problem::new(StatusCode::CONFLICT, detail).with_code("volume_in_use"))
-}
-
-fn view(record: &Record) -> types::Volume {
-    let attached = record.attached.clone().filter(|sandbox| !sandbox.is_empty());
-    let is_attached = record.attached.is_some();
-    let number = |number: u32| Integer::from(number);
-    types::Volume {
-        id: record.id.clone(),
-        name: record.name.clone(),
-        size_mb: Some(Integer(record.size_mb)),
-        status: Some(if is_attached { VolumeStatus::Attached } else { VolumeStatus::Available }),
-        region: Some(record.region.clone()),
-        node_id: Some("local".to_owned()),
-        attached_sandbox_id: attached,
-        max_lifetime_days: record.max_lifetime_days.map(number),
-        max_lifetime_hours: record.max_lifetime_hours.map(number),
-        expires_at: record.ends_at().map(|end| (UNIX_EPOCH + Duration::from_secs(end)).into()),
-        ..types::Volume::default()
-    }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
