@@ -3,8 +3,8 @@
 mod support;
 
 use futures::TryStreamExt as _;
-use orkestr::Sandbox;
 use orkestr::api::types;
+use orkestr::{Sandbox, Snapshot, Volume};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use support::{Answer, ID, Recorder, sandbox};
@@ -196,6 +196,25 @@ async fn the_facade_takes_them_all() {
         sbx.exec("true").await.expect("run");
         assert!(!sbx.pause().await.expect("paused").is_empty());
         sbx.set_timeout(std::time::Duration::from_secs(60)).await.expect("set");
+
+        let (recorder, sbx) = sandbox([
+            example("create_snapshot"),
+            example("get_snapshot"),
+            example("list_snapshots"),
+            example("create_volume"),
+            example("update_volume"),
+            example("move_volume"),
+            example("list_volumes"),
+        ])
+        .await;
+        let client = &recorder.client();
+        let snapshot = sbx.snapshot().await.expect("taken");
+        snapshot.refresh().await.expect("refreshed");
+        assert!(!Snapshot::list().client(client).await.expect("listed")[0].id().is_empty());
+        let volume = Volume::create("models", 10).client(client).await.expect("created");
+        volume.update().clear_max_lifetime_days().await.expect("updated");
+        volume.move_to("hel1").await.expect("moved");
+        assert_eq!(Volume::list().client(client).await.expect("listed")[0].name(), "models");
 
         let found = |is_dir: bool| {
             let (_, _, schema, example) = answers(&spec)
