@@ -3,8 +3,8 @@
 mod support;
 
 use futures::TryStreamExt as _;
-use orkestr::Sandbox;
 use orkestr::api::types;
+use orkestr::{Sandbox, Snapshot, Volume};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use support::{Answer, ID, Recorder, sandbox};
@@ -204,6 +204,25 @@ async fn the_facade_takes_them_all() {
         let recorder = Recorder::start([example("get_limits")]).await;
         let limits = Sandbox::limits().client(&recorder.client()).await.expect("limits");
         assert_eq!((limits.plan.as_str(), limits.max_concurrent), ("pro", 20), "{server:?}");
+
+        let (recorder, sbx) = sandbox([
+            example("create_snapshot"),
+            example("get_snapshot"),
+            example("list_snapshots"),
+            example("create_volume"),
+            example("update_volume"),
+            example("move_volume"),
+            example("list_volumes"),
+        ])
+        .await;
+        let client = &recorder.client();
+        let snapshot = sbx.snapshot().await.expect("taken");
+        snapshot.refresh().await.expect("refreshed");
+        assert!(!Snapshot::list().client(client).await.expect("listed")[0].id().is_empty());
+        let volume = Volume::create("models", 10).client(client).await.expect("created");
+        volume.update().clear_max_lifetime_days().await.expect("updated");
+        volume.move_to("hel1").await.expect("moved");
+        assert_eq!(Volume::list().client(client).await.expect("listed")[0].name(), "models");
 
         let found = |is_dir: bool| {
             let (_, _, schema, example) = answers(&spec)
