@@ -67,7 +67,8 @@ impl App {
         let clock = Clock::new();
         let admission = Admission::new(config.plan.clone(), clock.clone());
         let events = Events::new(clock.clone());
-        let volumes = Volumes::open(clock.clone(), config.data_dir.as_deref())?;
+        let data_dir = config.data_dir.as_deref();
+        let volumes = Volumes::open(clock.clone(), events.clone(), data_dir)?;
         Ok(Arc::new(Self {
             config,
             clock,

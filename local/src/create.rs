@@ -10,6 +10,7 @@ use crate::egress;
 use crate::jail;
 use crate::problem::{Issue, Problem};
 use crate::sandbox::Facts;
+use crate::{routes, volumes};
 
 const METADATA_KEYS: usize = 16;
 const METADATA_VALUE: usize = 256;
@@ -58,6 +59,14 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
             refuse(&format!("allow_domains.{index}"), message);
         }
     }
+    if let Some(volume) = &body.volume {
+        // A name that there is not makes a new volume.
+        if !volume.starts_with(volumes::ID_PREFIX)
+            && let Err(message) = routes::volumes::check_name(volume)
+        {
+            refuse("volume", message);
+        }
+    }
     if body.cpu.is_some_and(|cpu| !CPUS.contains(&cpu)) {
         refuse("cpu", format!("Input should be from {} to {}", CPUS.start(), CPUS.end()));
     }
@@ -82,6 +91,11 @@ pub(crate) fn check(body: CreateSandboxRequest) -> Result<Facts, Problem> {
         if let Err(message) = variable(name, value.expose()) {
             refuse(&format!("env.{name}"), message.into());
         }
+    }
+    if body.volume.is_some()
+        && let Some(Err(issue)) = body.region.clone().map(routes::volumes::region)
+    {
+        issues.push(issue);
     }
     let timeout = lifetime(body.timeout_seconds.map_or(600, i64::from)).unwrap_or_else(|issue| {
         issues.push(issue);

@@ -193,7 +193,7 @@ async fn a_key_needs_the_scope() {
 #[tokio::test]
 async fn the_limits_are_told() {
     let plan = Plan::unlimited().name("pro").sizes(["small", "medium"]).max_concurrent(20);
-    let plan = plan.max_snapshots(10).max_timeout(Duration::from_secs(1800));
+    let plan = plan.max_snapshots(10).max_named_snapshots(5).max_timeout(Duration::from_secs(1800));
     let (_server, client) = server(plan).await;
     let limits = client.api().get_limits().await.expect("limits").into_inner();
     assert_eq!(limits.plan, "pro");
@@ -215,14 +215,14 @@ async fn the_limits_are_told() {
     let by_facade = Sandbox::limits().client(&client).await.expect("limits");
     assert_eq!(by_facade.max_timeout, Some(Duration::from_secs(1800)));
     assert_eq!((by_facade.allows("small"), by_facade.allows("large")), (Some(true), Some(false)));
-    assert_eq!((by_facade.allows("giant"), by_facade.max_named_snapshots), (Some(false), Some(10)));
+    assert_eq!((by_facade.allows("giant"), by_facade.max_named_snapshots), (Some(false), Some(5)));
     assert_eq!((by_facade.max_running_lifetime, by_facade.trial_credit_left_eur()), (None, None));
     assert!(!by_facade.regions[0].id.is_empty());
     let raw = client.request("GET", "/v1/sandboxes/limits").await.expect("limits");
     let raw: serde_json::Value = raw.json().expect("JSON");
     // Null is a value of its own here: uncapped.
     assert_eq!(raw.get("max_running_lifetime_seconds"), Some(&serde_json::Value::Null));
-    assert_eq!(raw.as_object().map(serde_json::Map::len), Some(13), "{raw}");
+    assert_eq!(raw.as_object().map(serde_json::Map::len), Some(11), "{raw}");
     let (_server, client) = server(Plan::default()).await;
     let limits = client.api().get_limits().await.expect("limits").into_inner();
     assert_eq!(limits.allowed_sizes.expect("sizes").len(), 3);

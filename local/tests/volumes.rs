@@ -226,11 +226,12 @@ async fn what_is_asked_for_is_checked() {
         (json!({"name": "", "size_gb": 1}), "name"),
         (json!({"name": "vol_x", "size_gb": 1}), "name"),
         (json!({"name": "../x", "size_gb": 1}), "name"),
-        (json!({"name": "v", "size_gb": 0}), "size_gb"),
+        (json!({"name": "v", "size_gb": 0.2}), "size_gb"),
         (json!({"name": "v", "size_gb": -1}), "size_gb"),
         (json!({"name": "v", "size_gb": 1e9}), "size_gb"),
         (json!({"name": "v", "size_gb": 1, "region": "mars"}), "region"),
         (json!({"name": "v", "size_gb": 1, "max_lifetime_days": 0}), "max_lifetime_days"),
+        (json!({"name": "v", "size_gb": 1, "max_lifetime_hours": 25}), "max_lifetime_hours"),
         (
             json!({"name": "v", "size_gb": 1, "max_lifetime_days": 1, "max_lifetime_hours": 1}),
             "max_lifetime_hours",
@@ -277,8 +278,40 @@ async fn what_is_asked_for_is_checked() {
         404,
         gone(),
     );
-    is(&with(&client, "v").await.expect_err("gone"), ErrorKind::NotFound, 404, gone());
+    is(&with(&client, volume.id()).await.expect_err("gone"), ErrorKind::NotFound, 404, gone());
     Volume::create("v", 2).client(&client).await.expect("the name is free");
+}
+
+#[tokio::test]
+async fn its_first_use_makes_a_volume() {
+    let place = Place::new("first-use");
+    let server = place.server().await;
+    let client = server.client();
+    let sbx = with(&client, "cache").region("hel1").await.expect("a sandbox");
+    assert_eq!((sbx.volume().as_deref(), sbx.region().as_str()), (Some("cache"), "hel1"));
+    sbx.files().write("/persist/f", "x").await.expect("written");
+    sbx.terminate().await.expect("terminated");
+    let volume = Volume::find("cache").client(&client).await.expect("it is there");
+    assert_eq!((volume.size_mb(), volume.region().as_deref()), (Some(10 * 1024), Some("hel1")));
+    // It lives there: a sandbox follows it, and goes nowhere else.
+    let sbx = with(&client, "cache").await.expect("a sandbox");
+    assert_eq!(sbx.region(), "hel1");
+    assert_eq!(sbx.files().read("/persist/f").await.expect("read"), "x");
+    sbx.terminate().await.expect("terminated");
+    let error = with(&client, "cache").region("fsn1").await.expect_err("it is elsewhere");
+    is(&error, ErrorKind::Api, 400, Some("volume_region_mismatch"));
+    assert!(error.message().contains("hel1"), "{error}");
+    with(&client, "cache").region("hel1").await.expect("nothing holds it");
+    // One whose region nobody chose has it from its first sandbox.
+    let volume = Volume::create("free", 0.25).client(&client).await.expect("created");
+    assert_eq!((volume.size_mb(), volume.region()), (Some(256), None));
+    with(&client, "free").region("fsn1").await.expect("a sandbox");
+    volume.refresh().await.expect("it is there");
+    assert_eq!(volume.region().as_deref(), Some("fsn1"));
+    for bad in ["a/b", "", ".."] {
+        assert_eq!(with(&client, bad).await.expect_err(bad).status(), Some(422), "{bad}");
+    }
+    assert_eq!(Volume::list().client(&client).await.expect("listed").len(), 2);
 }
 
 #[tokio::test]
@@ -287,7 +320,7 @@ async fn a_lifetime_ends_it_but_not_under_a_sandbox() {
     let server = place.server().await;
     let client = server.client();
     let create = |name: &str| Volume::create(name, 1).client(&client);
-    let hours = create("hours").max_lifetime_hours(30).await.expect("created");
+    let hours = create("hours").max_lifetime_hours(24).await.expect("created");
     let days = create("days").max_lifetime_days(2).await.expect("created");
     let used = create("used").max_lifetime_hours(1).await.expect("created");
     let kept = create("kept").await.expect("created");
@@ -300,28 +333,28 @@ async fn a_lifetime_ends_it_but_not_under_a_sandbox() {
     let sbx = with(&client, "used").timeout(Duration::from_secs(3600)).await.expect("a sandbox");
     sbx.files().write("/persist/f", "x").await.expect("written");
     sbx.pause().await.expect("paused");
-    server.advance(DAY).await;
+    server.advance(DAY / 2).await;
     assert_eq!(names().await, ["days", "hours", "kept", "used"]);
-    // Counts from now, and both are looked at.
-    hours.update().max_lifetime_hours(30).await.expect("updated");
-    server.advance(DAY).await;
-    assert_eq!(names().await, ["hours", "kept", "used"]);
-    assert_eq!(place.kept().len(), 3);
+    // Counts from the creation, in one of the two units.
+    let end = |volume: &Volume| volume.expires_at().map(|end| end.unix_seconds());
+    let day = end(&hours);
     hours.update().max_lifetime_days(1).await.expect("updated");
-    let left = |volume: &Volume| volume.expires_at().map(|end| end.unix_seconds());
-    let both = left(&hours);
-    hours.update().clear_max_lifetime_days().await.expect("updated");
-    assert!(both < left(&hours), "{both:?} {hours:?}");
-    assert_eq!((hours.info().max_lifetime_hours, hours.info().max_lifetime_days), (Some(30), None));
+    assert_eq!(end(&hours), day);
+    assert_eq!((hours.info().max_lifetime_hours, hours.info().max_lifetime_days), (None, Some(1)));
+    hours.update().max_lifetime_hours(20).await.expect("updated");
+    assert_eq!(end(&hours), day.map(|day| day - 4 * 3600));
     hours.update().clear_max_lifetime_hours().await.expect("updated");
     assert_eq!(hours.expires_at(), None);
+    server.advance(2 * DAY).await;
+    eventually("its time is over", async || names().await == ["hours", "kept", "used"]).await;
+    eventually("its content too", async || place.kept().len() == 3).await;
     server.advance(40 * DAY).await;
     assert_eq!(names().await, ["hours", "kept", "used"]);
     // What the sandbox has is not taken from it.
     let sbx = Sandbox::resume(sbx.id()).client(&client).await.expect("resumed");
     assert_eq!(sbx.files().read("/persist/f").await.expect("read"), "x");
     sbx.terminate().await.expect("terminated");
-    let error = with(&client, "used").await.expect_err("its time is over");
+    let error = with(&client, used.id()).await.expect_err("its time is over");
     assert_eq!(error.kind(), ErrorKind::NotFound);
     eventually("it is gone", async || names().await == ["hours", "kept"]).await;
     for gone in [&days, &used] {

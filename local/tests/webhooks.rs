@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use orkestr::{
-    Client, ErrorKind, OnTimeout, Sandbox, SandboxStatus, Webhook, WebhookEventType as Event,
+    Client, ErrorKind, OnTimeout, Sandbox, SandboxStatus, Volume, Webhook,
+    WebhookEventType as Event,
 };
 use orkestr_local::{ApiKey, LocalServer, Scope};
 use serde_json::{Value, json};
@@ -245,6 +246,26 @@ async fn only_the_events_that_were_asked_for() {
     assert_eq!(some.event().await, "sandbox.paused");
     assert_eq!(some.event().await, "sandbox.terminated requested");
     assert_eq!((all.rest(), some.rest()), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn what_becomes_of_volumes_is_told() {
+    let (server, client) = start().await;
+    let mut receiver = Receiver::start().await;
+    let hook = hook(&client, &receiver).await;
+    let secret = hook.secret().expect("it was just created");
+    let volume = Volume::create("v", 1).max_lifetime_hours(1).client(&client).await;
+    let volume = volume.expect("created");
+    volume.move_to("hel1").await.expect("moved");
+    let moved = receiver.next().await.verify(&secret).expect("it is signed");
+    assert_eq!(moved.event_type(), &Event::VolumeMoved);
+    assert_eq!(moved.volume_id(), Some(volume.id()));
+    assert_eq!(moved.data()["region"], "hel1");
+    server.advance(HOUR).await;
+    let expired = receiver.next().await.verify(&secret).expect("it is signed");
+    assert_eq!(expired.event_type(), &Event::VolumeExpired);
+    assert_eq!(expired.volume_id(), Some(volume.id()));
+    assert_eq!(receiver.rest(), [""; 0]);
 }
 
 #[tokio::test]

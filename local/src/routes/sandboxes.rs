@@ -25,7 +25,7 @@ pub(crate) async fn create(
     Json(body): Json<types::CreateSandboxRequest>,
 ) -> Result<Response, Problem> {
     let wanted = create::Wanted::of(&body);
-    let snapshot = body.snapshot.clone();
+    let (snapshot, region) = (body.snapshot.clone(), body.region.clone());
     let mut facts = create::check(body)?;
     let mut storage = Storage::default();
     if let Some(snapshot) = snapshot {
@@ -35,9 +35,12 @@ pub(crate) async fn create(
     }
     let seat = app.admission.admit(&wanted, &mut facts)?;
     let mut spec = create::spec(&facts, &app.config);
-    if let Some(volume) = &facts.volume {
-        let volume = app.volumes.attach(volume)?;
+    if let Some(volume) = facts.volume.take() {
+        let volumes = app.volumes.clone();
+        let attach = move || volumes.attach(&volume, region.as_deref());
+        let volume = tokio::task::spawn_blocking(attach).await.map_err(Problem::internal)??;
         facts.volume = Some(volume.name.clone());
+        facts.region.clone_from(&volume.region);
         volume.show_in(&mut spec);
         storage.volume = Some(volume);
     }

@@ -12,13 +12,15 @@ use crate::answer::{self, Json};
 use crate::app::App;
 use crate::plan;
 use crate::problem::{Issue, Problem};
-use crate::volumes::{Lifetime, NewVolume, Volumes};
+use crate::volumes::{ID_PREFIX, Lifetime, NewVolume, Volumes};
 
 const LONGEST_NAME: usize = 63;
 /// In GB.
 const LARGEST: f64 = 16_384.0;
-/// A hundred years.
-const LONGEST_DAYS: u32 = 36_500;
+/// In GB.
+const SMALLEST: f64 = 0.25;
+const LONGEST_DAYS: u32 = 3650;
+const LONGEST_HOURS: u32 = 24;
 
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
@@ -76,14 +78,13 @@ fn check(body: types::CreateVolumeRequest) -> Result<NewVolume, Problem> {
     if let Err(message) = check_name(&body.name) {
         issues.push(Issue::body("name", message));
     }
-    if !(body.size_gb > 0.0 && body.size_gb <= LARGEST) {
-        let message = format!("Input should be greater than 0, at most {LARGEST}");
+    if !(SMALLEST..=LARGEST).contains(&body.size_gb) {
+        let message = format!("Input should be from {SMALLEST} to {LARGEST}");
         issues.push(Issue::body("size_gb", message));
     }
-    let region = region(body.region.unwrap_or_else(|| plan::REGIONS[0].0.to_owned()));
-    let region = region.unwrap_or_else(|issue| {
+    let region = body.region.map(region).transpose().unwrap_or_else(|issue| {
         issues.push(issue);
-        String::new()
+        None
     });
     let mut lifetime = |name, value: Option<i64>, most| {
         let number = value.map(|number| whole(name, number, most)).transpose();
@@ -94,7 +95,7 @@ fn check(body: types::CreateVolumeRequest) -> Result<NewVolume, Problem> {
     };
     let days = lifetime("max_lifetime_days", body.max_lifetime_days.map(i64::from), LONGEST_DAYS);
     let hours =
-        lifetime("max_lifetime_hours", body.max_lifetime_hours.map(i64::from), LONGEST_DAYS * 24);
+        lifetime("max_lifetime_hours", body.max_lifetime_hours.map(i64::from), LONGEST_HOURS);
     if days.is_some() && hours.is_some() {
         let message = "Give a lifetime in days or in hours, not both";
         issues.push(Issue::body("max_lifetime_hours", message));
@@ -108,13 +109,12 @@ fn check(body: types::CreateVolumeRequest) -> Result<NewVolume, Problem> {
         name: body.name,
         size_mb,
         region,
-        max_lifetime_days: days,
-        max_lifetime_hours: hours,
+        lifetime: days.map(Lifetime::Days).or(hours.map(Lifetime::Hours)),
     })
 }
 
 /// A create's `volume` takes names and ids alike, so no name may look like an id.
-fn check_name(name: &str) -> Result<(), String> {
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) {
         Err(format!(
@@ -122,14 +122,14 @@ fn check_name(name: &str) -> Result<(), String> {
         ))
     } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         Err("A name should begin with a letter or a digit".to_owned())
-    } else if name.starts_with("vol_") {
-        Err("A name should not begin as an id does, with 'vol_'".to_owned())
+    } else if name.starts_with(ID_PREFIX) {
+        Err(format!("A name should not begin as an id does, with '{ID_PREFIX}'"))
     } else {
         Ok(())
     }
 }
 
-fn region(region: String) -> Result<String, Issue> {
+pub(crate) fn region(region: String) -> Result<String, Issue> {
     if plan::REGIONS.iter().any(|(id, _)| *id == region) {
         return Ok(region);
     }
@@ -139,7 +139,7 @@ fn region(region: String) -> Result<String, Issue> {
 }
 
 /// Read from the members themselves: to the contract's type null is the same as absent.
-fn lifetime_of(body: &Map<String, Value>) -> Result<Lifetime, Problem> {
+fn lifetime_of(body: &Map<String, Value>) -> Result<Option<Lifetime>, Problem> {
     let invalid = |issue| Problem::invalid(vec![issue]);
     let read = |name: &'static str, most| {
         let value = body.get(name)?;
@@ -151,9 +151,9 @@ fn lifetime_of(body: &Map<String, Value>) -> Result<Lifetime, Problem> {
             Err(_) => Err(Issue::body(name, "Input should be a whole number or null")),
         })
     };
-    match (read("max_lifetime_days", LONGEST_DAYS), read("max_lifetime_hours", LONGEST_DAYS * 24)) {
-        (Some(days), None) => days.map(Lifetime::Days).map_err(invalid),
-        (None, Some(hours)) => hours.map(Lifetime::Hours).map_err(invalid),
+    match (read("max_lifetime_days", LONGEST_DAYS), read("max_lifetime_hours", LONGEST_HOURS)) {
+        (Some(days), None) => Ok(days.map_err(invalid)?.map(Lifetime::Days)),
+        (None, Some(hours)) => Ok(hours.map_err(invalid)?.map(Lifetime::Hours)),
         _ => Err(invalid(Issue::body(
             "",
             "Give exactly one of max_lifetime_days and max_lifetime_hours",
@@ -187,19 +187,21 @@ mod tests {
     #[test]
     fn a_lifetime_is_set_cleared_or_left() {
         let of = |body: Value| lifetime_of(body.as_object().expect("an object"));
-        assert!(matches!(of(json!({"max_lifetime_days": 30})), Ok(Lifetime::Days(Some(30)))));
-        assert!(matches!(of(json!({"max_lifetime_days": null})), Ok(Lifetime::Days(None))));
+        assert!(matches!(of(json!({"max_lifetime_days": 30})), Ok(Some(Lifetime::Days(30)))));
         assert!(matches!(
             of(json!({"max_lifetime_hours": 5.0, "x": 1})),
-            Ok(Lifetime::Hours(Some(5)))
+            Ok(Some(Lifetime::Hours(5)))
         ));
-        assert!(matches!(of(json!({"max_lifetime_hours": null})), Ok(Lifetime::Hours(None))));
+        for clear in ["max_lifetime_days", "max_lifetime_hours"] {
+            assert!(matches!(of(json!({clear: null})), Ok(None)));
+        }
         for bad in [
             json!({}),
             json!({"max_lifetime_days": 1, "max_lifetime_hours": null}),
             json!({"max_lifetime_days": 0}),
             json!({"max_lifetime_days": "1"}),
-            json!({"max_lifetime_days": 36_501}),
+            json!({"max_lifetime_days": 3651}),
+            json!({"max_lifetime_hours": 25}),
         ] {
             assert_eq!(of(bad.clone()).expect_err("not valid").status.as_u16(), 422, "{bad}");
         }

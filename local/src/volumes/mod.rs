@@ -9,20 +9,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use orkestr::api::types;
+use orkestr::api::{WebhookEventType, types};
 use tokio::sync::watch;
 
 use self::disk::Records;
+pub(crate) use self::record::Lifetime;
 use self::record::{Record, seconds};
 use crate::clock::Clock;
 use crate::data::{self, DataDir};
-use crate::id;
-use crate::jail;
+use crate::hooks::Events;
 use crate::problem::Problem;
+use crate::{id, jail, plan};
+
+/// How ids begin. No name does.
+pub(crate) const ID_PREFIX: &str = "vol_";
+
+/// The size of a volume that the first sandbox to name it makes.
+const FIRST_USE_MB: i64 = 10 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Volumes {
     clock: Clock,
+    events: Events,
     state: Mutex<State>,
     /// Wakes whoever waits for the next end of a lifetime.
     changed: watch::Sender<()>,
@@ -42,28 +50,25 @@ struct State {
 pub(crate) struct NewVolume {
     pub(crate) name: String,
     pub(crate) size_mb: i64,
-    pub(crate) region: String,
-    pub(crate) max_lifetime_days: Option<u32>,
-    pub(crate) max_lifetime_hours: Option<u32>,
-}
-
-/// One lifetime, to be set or cleared.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Lifetime {
-    Days(Option<u32>),
-    Hours(Option<u32>),
+    pub(crate) region: Option<String>,
+    pub(crate) lifetime: Option<Lifetime>,
 }
 
 impl Volumes {
     /// With those that the directory holds, or none.
-    pub(crate) fn open(clock: Clock, directory: Option<&Path>) -> io::Result<Arc<Self>> {
+    pub(crate) fn open(
+        clock: Clock,
+        events: Events,
+        directory: Option<&Path>,
+    ) -> io::Result<Arc<Self>> {
         let mut state = State::default();
         if let Some(directory) = directory {
             let data = DataDir::open(directory)?;
             state.records = disk::read(&data)?;
             state.data = Some(Arc::new(data));
         }
-        Ok(Arc::new(Self { clock, state: Mutex::new(state), changed: watch::Sender::new(()) }))
+        let changed = watch::Sender::new(());
+        Ok(Arc::new(Self { clock, events, state: Mutex::new(state), changed }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -87,6 +92,10 @@ impl Volumes {
             let detail = format!("There is a volume '{}' already", new.name);
             return Err(Problem::new(StatusCode::CONFLICT, detail).with_code("volume_name_taken"));
         }
+        Ok(self.insert(&mut state, new)?.view())
+    }
+
+    fn insert(&self, state: &mut State, new: NewVolume) -> Result<Record, Problem> {
         let data = match &state.data {
             Some(data) => data.clone(),
             None if state.is_closed => return Err(Problem::internal("the server has ended")),
@@ -98,31 +107,27 @@ impl Volumes {
             name: new.name,
             size_mb: new.size_mb,
             region: new.region,
-            max_lifetime_days: new.max_lifetime_days,
-            max_lifetime_hours: new.max_lifetime_hours,
-            lifetime_from: seconds(self.clock.time()),
+            lifetime: new.lifetime,
+            created_at: seconds(self.clock.time()),
             attached: None,
         };
         // What lies there without being in the index is removed at the next start.
         disk::make(&disk::place_of(&data, &record.id)).map_err(Problem::internal)?;
-        self.change(&mut state, |records| {
-            let volume = record.view();
-            records.insert(record.id.clone(), record);
-            Ok(volume)
+        self.change(state, |records| {
+            records.insert(record.id.clone(), record.clone());
+            Ok(record)
         })
     }
 
-    /// Sets or clears one of the two lifetimes. What is set counts from now.
-    pub(crate) fn update(&self, id: &str, lifetime: Lifetime) -> Result<types::Volume, Problem> {
+    /// Sets or clears the lifetime, which counts from the volume's creation.
+    pub(crate) fn update(
+        &self,
+        id: &str,
+        lifetime: Option<Lifetime>,
+    ) -> Result<types::Volume, Problem> {
         self.change(&mut self.state(), |records| {
             let record = find(records, id)?;
-            match lifetime {
-                Lifetime::Days(days) => record.max_lifetime_days = days,
-                Lifetime::Hours(hours) => record.max_lifetime_hours = hours,
-            }
-            if let Lifetime::Days(Some(_)) | Lifetime::Hours(Some(_)) = lifetime {
-                record.lifetime_from = seconds(self.clock.time());
-            }
+            record.lifetime = lifetime;
             Ok(record.view())
         })
     }
@@ -131,7 +136,7 @@ impl Volumes {
         let record = self.change(&mut self.state(), |records| {
             let record = find(records, id)?;
             free(record)?;
-            record.region = region;
+            record.region = Some(region);
             Ok(record.clone())
         })?;
         self.moved(&record);
@@ -152,18 +157,43 @@ impl Volumes {
         Ok(())
     }
 
-    /// Takes a volume, by its name or its id, for one sandbox. It is free again when the guard is dropped.
-    pub(crate) fn attach(self: &Arc<Self>, volume: &str) -> Result<Attachment, Problem> {
-        let now = seconds(self.clock.time());
+    /// Takes a volume, by its name or its id, for one sandbox. It is free again when the guard is dropped. A name that
+    /// there is not is that of a new volume. A region that somebody asked for must be the volume's.
+    pub(crate) fn attach(
+        self: &Arc<Self>,
+        volume: &str,
+        region: Option<&str>,
+    ) -> Result<Attachment, Problem> {
+        // A name is free when its volume's time is over.
+        self.expire_due();
         let mut state = self.state();
-        let data = state.data.clone();
-        let record = state
-            .records
-            .values_mut()
-            .find(|record| (record.id == volume || record.name == volume) && !record.is_over(now));
-        let (Some(record), Some(data)) = (record, data) else { return Err(not_found(volume)) };
+        let mut records = state.records.values();
+        let id = match records.find(|record| record.id == volume || record.name == volume) {
+            Some(record) => record.id.clone(),
+            None if volume.starts_with(ID_PREFIX) => return Err(not_found(volume)),
+            None => {
+                let (name, size_mb) = (volume.to_owned(), FIRST_USE_MB);
+                let new = NewVolume { name, size_mb, region: None, lifetime: None };
+                self.insert(&mut state, new)?.id
+            }
+        };
+        let record = find(&mut state.records, &id)?;
         free(record)?;
-        let path = disk::place_of(&data, &record.id);
+        let home = match (record.region.clone(), region) {
+            (Some(home), Some(region)) if home != region => return Err(elsewhere(record, region)),
+            (Some(home), _) => home,
+            (None, region) => {
+                let home = region.unwrap_or(plan::REGIONS[0].0).to_owned();
+                self.change(&mut state, |records| {
+                    find(records, &id)?.region = Some(home.clone());
+                    Ok(())
+                })?;
+                home
+            }
+        };
+        let data = state.data.clone();
+        let record = find(&mut state.records, &id)?;
+        let path = disk::place_of(data.as_deref().ok_or_else(|| not_found(volume))?, &record.id);
         // What is in the way beyond that shows when it is mounted.
         let _ = data::unlock(&path);
         record.attached = Some(String::new());
@@ -172,6 +202,7 @@ impl Volumes {
             path,
             id: record.id.clone(),
             name: record.name.clone(),
+            region: home,
             size_mb: record.size_mb,
         })
     }
@@ -240,12 +271,14 @@ impl Volumes {
 
     /// The one place where a volume has come to another region.
     fn moved(&self, record: &Record) {
-        tracing::info!(volume = %record.id, region = %record.region, "volume moved");
+        tracing::info!(volume = %record.id, region = record.region, "volume moved");
+        self.events.emit(&WebhookEventType::VolumeMoved, &record.id, &record.view());
     }
 
     /// The one place where a volume's lifetime is over and it is gone.
     fn expired(&self, record: &Record) {
         tracing::info!(volume = %record.id, "volume expired");
+        self.events.emit(&WebhookEventType::VolumeExpired, &record.id, &record.view());
     }
 
     /// After the last sandbox: leaves the directory to the next server, or removes it.
@@ -277,6 +310,7 @@ pub(crate) struct Attachment {
     id: String,
     path: PathBuf,
     pub(crate) name: String,
+    pub(crate) region: String,
     size_mb: i64,
 }
 
@@ -314,6 +348,14 @@ fn find<'a>(records: &'a mut Records, id: &str) -> Result<&'a mut Record, Proble
 fn not_found(volume: &str) -> Problem {
     let detail = format!("Volume {volume} not found");
     Problem::new(StatusCode::NOT_FOUND, detail).with_code("volume_not_found")
+}
+
+fn elsewhere(record: &Record, region: &str) -> Problem {
+    let (name, home) = (&record.name, record.region.as_deref().unwrap_or_default());
+    let detail = format!(
+        "The volume '{name}' is in the region {home}, not in {region}; leave the region out, or move the volume first"
+    );
+    Problem::new(StatusCode::BAD_REQUEST, detail).with_code("volume_region_mismatch")
 }
 
 fn free(record: &Record) -> Result<(), Problem> {

@@ -7,28 +7,37 @@ use serde::{Deserialize, Serialize};
 
 const HOUR: u64 = 3600;
 
+/// In one of two units, as it was set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Lifetime {
+    Days(u32),
+    Hours(u32),
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) size_mb: i64,
-    pub(super) region: String,
-    pub(super) max_lifetime_days: Option<u32>,
-    pub(super) max_lifetime_hours: Option<u32>,
-    /// Since when they count, in Unix seconds.
-    pub(super) lifetime_from: u64,
+    /// None before the first sandbox, where nobody named one.
+    pub(super) region: Option<String>,
+    /// In Unix seconds.
+    pub(super) created_at: u64,
+    /// From its creation on.
+    pub(super) lifetime: Option<Lifetime>,
     /// The sandbox that has it. Sandboxes end with their server, so it is never written down.
     #[serde(skip)]
     pub(super) attached: Option<String>,
 }
 
 impl Record {
-    /// In Unix seconds. Where both lifetimes are set, the shorter one counts.
+    /// In Unix seconds.
     pub(super) fn ends_at(&self) -> Option<u64> {
-        let days = self.max_lifetime_days.map(|days| u64::from(days) * 24 * HOUR);
-        let hours = self.max_lifetime_hours.map(|hours| u64::from(hours) * HOUR);
-        let shorter = days.into_iter().chain(hours).min()?;
-        Some(self.lifetime_from.saturating_add(shorter))
+        let hours = match self.lifetime? {
+            Lifetime::Days(days) => u64::from(days) * 24,
+            Lifetime::Hours(hours) => u64::from(hours),
+        };
+        Some(self.created_at.saturating_add(hours * HOUR))
     }
 
     pub(super) fn is_over(&self, now: u64) -> bool {
@@ -39,7 +48,11 @@ impl Record {
     pub(super) fn view(&self) -> types::Volume {
         let attached = self.attached.clone().filter(|sandbox| !sandbox.is_empty());
         let is_attached = self.attached.is_some();
-        let number = |number: u32| Integer::from(number);
+        let (days, hours) = match self.lifetime {
+            Some(Lifetime::Days(days)) => (Some(days), None),
+            Some(Lifetime::Hours(hours)) => (None, Some(hours)),
+            None => (None, None),
+        };
         types::Volume {
             id: self.id.clone(),
             name: self.name.clone(),
@@ -49,11 +62,11 @@ impl Record {
             } else {
                 VolumeStatus::Available
             }),
-            region: Some(self.region.clone()),
+            region: self.region.clone(),
             node_id: Some("local".to_owned()),
             attached_sandbox_id: attached,
-            max_lifetime_days: self.max_lifetime_days.map(number),
-            max_lifetime_hours: self.max_lifetime_hours.map(number),
+            max_lifetime_days: days.map(Integer::from),
+            max_lifetime_hours: hours.map(Integer::from),
             expires_at: self.ends_at().map(|end| (UNIX_EPOCH + Duration::from_secs(end)).into()),
             ..types::Volume::default()
         }
