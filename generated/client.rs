@@ -99,7 +99,7 @@ pub mod types {
         pub interrupted: ::std::option::Option<bool>,
         ///The text `done` (REST).
         pub kind: ::std::string::String,
-        ///Whether the interpreter was restarted and its variables are lost (REST).
+        ///Whether the interpreter had died and its variables are lost (Python SDK).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub restarted: ::std::option::Option<bool>,
         ///The names of the parts that were too long and were cut (REST).
@@ -172,10 +172,10 @@ pub mod types {
         ///The number of the run in its context (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub execution_count: ::std::option::Option<crate::wire::Integer>,
-        ///Whether the run was cut short (REST).
+        ///Whether the run was cut short by its timeout; the variables are kept (Python SDK).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub interrupted: ::std::option::Option<bool>,
-        ///Whether the interpreter was restarted and its variables are lost (REST).
+        ///Whether the interpreter had died and its variables are lost (Python SDK).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub restarted: ::std::option::Option<bool>,
         ///The values that the code showed, in order (REST).
@@ -278,7 +278,7 @@ pub mod types {
         ///How many of them are busy; null while it does not run (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub usage_cores: ::std::option::Option<f64>,
-        ///The same in percent of what it has; null while it does not run (REST).
+        ///The same in percent of all its virtual CPUs; null while it does not run (Python SDK).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub usage_percent: ::std::option::Option<f64>,
     }
@@ -334,7 +334,7 @@ pub mod types {
         ///The lifetime in seconds, after which `on_timeout` applies. Default 600 (JS reference); from 10 to 3600, and the plan may allow less (REST).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub timeout_seconds: ::std::option::Option<crate::wire::Integer>,
-        ///The volume to mount at `/persist`, by its name or its id `vol_...` (REST).
+        ///The volume to mount at `/persist`, by its name or its id `vol_...` (REST). A name that there is not makes a volume of 10 GB; a `region` must be the volume's (Python SDK).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub volume: ::std::option::Option<::std::string::String>,
     }
@@ -348,18 +348,18 @@ pub mod types {
     ///A volume to create.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct CreateVolumeRequest {
-        ///How many days it lives. Without a lifetime it stays until it is deleted (REST).
+        ///How many days it lives, in place of `max_lifetime_hours`. Without a lifetime it stays until it is deleted (the bounds are the Python SDK's).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub max_lifetime_days: ::std::option::Option<crate::wire::Integer>,
-        ///The same in hours (REST).
+        ///How many hours it lives (the bounds are the Python SDK's).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub max_lifetime_hours: ::std::option::Option<crate::wire::Integer>,
         ///Its name, which a sandbox's `volume` takes (REST).
         pub name: ::std::string::String,
-        ///Where it is, such as `fsn1`. Default is that the server picks (REST).
+        ///Where it is, such as `fsn1`. Default is that of the first sandbox that has it (Python SDK).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub region: ::std::option::Option<::std::string::String>,
-        ///Its size in GB (REST).
+        ///Its size in GB, which may be a fraction (the bound is the Python SDK's).
         pub size_gb: f64,
     }
     ///A webhook to create.
@@ -704,7 +704,7 @@ pub mod types {
             Self(value)
         }
     }
-    ///How many days a volume lives; null clears it, absent leaves it (REST).
+    ///How many days a volume lives from its creation; null clears it, absent leaves it (REST).
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
     pub struct NullableLifetimeDays(pub ::std::option::Option<crate::wire::Integer>);
@@ -726,7 +726,7 @@ pub mod types {
             Self(value)
         }
     }
-    ///How many hours a volume lives; null clears it, absent leaves it (REST).
+    ///How many hours a volume lives from its creation; null clears it, absent leaves it (REST).
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
     pub struct NullableLifetimeHours(pub ::std::option::Option<crate::wire::Integer>);
@@ -870,7 +870,7 @@ pub mod types {
         pub node_id: ::std::option::Option<::std::string::String>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub on_timeout: ::std::option::Option<crate::generated::enums::OnTimeout>,
-        ///When it is deleted if it stays paused (REST).
+        ///When it is deleted if it stays paused (Python SDK).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub paused_expires_at: ::std::option::Option<crate::Timestamp>,
         ///Whether its preview URLs ask for a token (REST).
@@ -1452,7 +1452,7 @@ Arguments:
     }
     /**Delete a snapshot
 
-Removes the snapshot for good. Scope `sandboxes:write`.
+Removes the snapshot for good; idempotent (Python SDK). Scope `sandboxes:write`.
 
 Sends a `DELETE` request to `/v1/sandboxes/snapshots/{snapshot_id}`
 
@@ -1823,7 +1823,7 @@ Arguments:
     }
     /**Enable a webhook again
 
-Switches a webhook on that failures had switched off. Scope `sandboxes:write`.
+Switches a webhook on that 20 failures in a row had switched off, and forgets them (Python SDK). Scope `sandboxes:write`.
 
 Sends a `POST` request to `/v1/sandboxes/webhooks/{webhook_id}/enable`
 
@@ -3003,7 +3003,7 @@ Arguments:
     }
     /**Preview host of a port
 
-The public name under which a port of the sandbox can be reached. With `preview_auth` a request to it needs the query parameter `ork_preview_token` or the header `X-Orkestr-Preview-Token`, with the sandbox's `preview_auth_token`. A server on loopback may answer with an address and plain HTTP instead. Scope `sandboxes:read`.
+The public name under which a port of the sandbox can be reached. With `preview_auth` a request to it needs the query parameter `ork_preview_token` or the header `X-Orkestr-Preview-Token`, with the sandbox's `preview_auth_token`. A server on loopback may answer with an address and plain HTTP instead. The hosted service refuses it to sandboxes without a network, and to accounts without a card (Python SDK). Scope `sandboxes:read`.
 
 Sends a `GET` request to `/v1/sandboxes/{sandbox_id}/host`
 
@@ -3189,7 +3189,7 @@ Arguments:
     }
     /**Take a snapshot
 
-Saves the sandbox's state. The capture may go on after the answer; poll the snapshot until it is `ready`. When the plan holds no more snapshots the call is refused with 409 and the code `snapshot_cap_reached`. Scope `sandboxes:write`.
+Saves the sandbox's state. The capture may go on after the answer; poll the snapshot until it is `ready`. The hosted service takes it of sandboxes without network and volume alone (Python SDK). When the plan holds no more snapshots the call is refused with 409 and the code `snapshot_cap_reached`. Scope `sandboxes:write`.
 
 Sends a `POST` request to `/v1/sandboxes/{sandbox_id}/snapshots`
 

@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:b524d0aad8f330ee
+// openapi.yaml fnv1a64:852520c66b9b7e6a
 
 //! The raw layer, generated from the contract.
 

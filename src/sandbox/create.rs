@@ -121,7 +121,9 @@ impl CreateSandbox {
         self
     }
 
-    /// A volume to mount at `/persist`, by its name or its id (`vol_...`).
+    /// A volume to mount at `/persist`, by its name or its id (`vol_...`). A name that there is not
+    /// makes a volume of 10 GB; [`Volume::create`](crate::Volume::create) makes one of another size.
+    /// The sandbox runs where its volume is, so a [`region`](Self::region) must be the volume's.
     pub fn volume(mut self, volume: impl Into<String>) -> Self {
         self.body.volume = Some(volume.into());
         self

@@ -26,21 +26,21 @@ impl CreateVolume {
         Self { body, options: CallOptions::default() }
     }
 
-    /// Where it is, such as `fsn1` or `hel1`. Default: the server picks.
+    /// Where it is, such as `fsn1` or `hel1`. Default: where its first sandbox is.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.body.region = Some(region.into());
         self
     }
 
-    /// How many days it lives; or give [hours](Self::max_lifetime_hours), not both. Default: until
-    /// it is deleted.
+    /// How many days it lives, 1 to 3650; or give [hours](Self::max_lifetime_hours), not both.
+    /// Default: until it is deleted.
     pub fn max_lifetime_days(mut self, days: u32) -> Self {
         self.body.max_lifetime_days = Some(days.into());
         self
     }
 
-    /// How many hours it lives; or give [days](Self::max_lifetime_days), not both. Default: until
-    /// it is deleted.
+    /// How many hours it lives, 1 to 24; or give [days](Self::max_lifetime_days), not both.
+    /// Default: until it is deleted.
     pub fn max_lifetime_hours(mut self, hours: u32) -> Self {
         self.body.max_lifetime_hours = Some(hours.into());
         self

@@ -24,25 +24,26 @@ impl UpdateVolume {
         Self { volume: volume.clone(), days: None, hours: None }
     }
 
-    /// Lets it live this many days.
+    /// Lets it live this many days from its creation, 1 to 3650, in place of hours.
     pub fn max_lifetime_days(mut self, days: u32) -> Self {
         self.days = Some(Some(days));
         self
     }
 
-    /// Lets it live this many hours.
+    /// Lets it live this many hours from its creation, 1 to 24, in place of days.
     pub fn max_lifetime_hours(mut self, hours: u32) -> Self {
         self.hours = Some(Some(hours));
         self
     }
 
-    /// Removes the limit in days. One in hours stays.
+    /// Removes the limit in days, so that it lives until it is deleted: it has one in days or in
+    /// hours, never both.
     pub fn clear_max_lifetime_days(mut self) -> Self {
         self.days = Some(None);
         self
     }
 
-    /// Removes the limit in hours. One in days stays.
+    /// Removes the limit in hours, so that it lives until it is deleted.
     pub fn clear_max_lifetime_hours(mut self) -> Self {
         self.hours = Some(None);
         self
