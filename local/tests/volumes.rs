@@ -35,12 +35,13 @@ async fn one_sandbox_after_the_other_has_it_at_persist() {
     let client = server.client();
     let volume = Volume::create("cache", 0.5).client(&client).await.expect("created");
     assert_eq!((volume.size_mb(), volume.status()), (Some(512), Some(VolumeStatus::Available)));
-    assert_eq!((volume.region().as_deref(), volume.expires_at()), (Some("local"), None));
+    assert_eq!((volume.region(), volume.expires_at()), (None, None));
 
     let first = with(&client, "cache").await.expect("a sandbox");
     assert_eq!(first.volume().as_deref(), Some("cache"));
     volume.refresh().await.expect("it is there");
     assert_eq!(volume.status(), Some(VolumeStatus::Attached));
+    assert_eq!(volume.region().as_deref(), Some("local"));
     assert_eq!(volume.attached_sandbox_id().as_deref(), Some(first.id()));
     out(
         &first,
