@@ -110,6 +110,7 @@ mod admission;
 mod answer;
 mod app;
 mod auth;
+mod builder;
 mod clock;
 mod commands;
 mod create;
@@ -141,7 +142,8 @@ mod snapshots;
 mod trace;
 mod volumes;
 
+pub use builder::LocalServerBuilder;
 pub use fault::{Fault, FaultError, FaultHandle};
 pub use keys::{ApiKey, Scope};
 pub use plan::Plan;
-pub use server::{LocalServer, LocalServerBuilder, StartError};
+pub use server::{LocalServer, StartError};
