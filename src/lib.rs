@@ -112,6 +112,7 @@ mod metrics;
 mod open_enum;
 mod preview;
 mod rt;
+mod run_stream;
 mod sandbox;
 mod secret;
 mod snapshot;

@@ -1,17 +1,19 @@
 //! A running piece of code's events, as they arrive.
 
-use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 
 use super::event::{self, CodeEvent};
-use super::{CodeDone, Execution};
+use super::Execution;
 use crate::Secret;
 use crate::error::{Error, ErrorKind};
-use crate::sse::{Body, Events};
+use crate::run_stream::RunStream;
+use crate::sse::Body;
+
+const CUT: &str = "the stream ended before the code did; it may still run";
 
 /// What running code writes and shows; see
 /// [`Sandbox::run_code_stream`](crate::Sandbox::run_code_stream).
@@ -22,27 +24,22 @@ use crate::sse::{Body, Events};
 ///
 /// Dropping the stream closes the connection; the code runs on until its own timeout.
 #[must_use = "a stream does nothing until it is polled"]
-pub struct CodeStream {
-    events: Option<Events>,
-    ended: bool,
-    request_id: Option<String>,
-    api_key: Option<Secret>,
-}
+#[derive(Debug)]
+pub struct CodeStream(RunStream);
 
 impl CodeStream {
     pub(super) fn new(body: Body, idle: Duration, request_id: Option<String>) -> Self {
-        Self { events: Some(Events::new(body, idle)), ended: false, request_id, api_key: None }
+        Self(RunStream::new(body, idle, request_id))
     }
 
     /// Keeps the key out of what the server says.
-    pub(super) fn hiding(mut self, api_key: Secret) -> Self {
-        self.api_key = Some(api_key);
-        self
+    pub(super) fn hiding(self, api_key: Secret) -> Self {
+        Self(self.0.hiding(api_key))
     }
 
     /// The id that the server gave the request.
     pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
+        self.0.request_id()
     }
 
     /// Reads to the end and keeps what comes, without bound. What was read from the stream before
@@ -80,43 +77,8 @@ impl Stream for CodeStream {
     type Item = Result<CodeEvent, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        let Some(events) = &mut this.events else {
-            return Poll::Ready(None);
-        };
-        if this.ended {
-            events.drain(cx);
-            this.events = None;
-            return Poll::Ready(None);
-        }
-        let item = loop {
-            break match ready!(events.poll_data(cx)) {
-                Some(Ok(data)) => match event::read(&data) {
-                    Ok(None) => continue,
-                    Ok(Some(event)) => Ok(event),
-                    Err(error) => Err(error),
-                },
-                Some(Err(error)) => Err(error),
-                None => Err(Error::new(
-                    ErrorKind::Connection,
-                    "the stream ended before the code did; it may still run",
-                )),
-            };
-        };
-        this.ended = matches!(item, Err(_) | Ok(CodeEvent::Done(CodeDone { .. })));
-        let api_key = this.api_key.as_ref().map_or("", Secret::expose);
-        Poll::Ready(Some(
-            item.map_err(|error| error.with_request_id(this.request_id.clone()).without(api_key)),
-        ))
-    }
-}
-
-impl fmt::Debug for CodeStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CodeStream")
-            .field("ended", &self.ended)
-            .field("request_id", &self.request_id)
-            .finish()
+        let is_last = |event: &CodeEvent| matches!(event, CodeEvent::Done(_));
+        self.get_mut().0.poll_event(cx, event::read, is_last, CUT)
     }
 }
 
