@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use orkestr::Sandbox;
+use orkestr::{NetworkMode, Sandbox};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -23,7 +23,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     println!("# What a sandbox uses");
-    let sbx = Sandbox::create("python-3.12").preview_auth(true).await?;
+    // The hosted service previews only what has a network.
+    let create = Sandbox::create("python-3.12").network(NetworkMode::Restricted);
+    let sbx = create.preview_auth(true).await?.terminate_on_drop();
     sbx.exec("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done").await?;
     let metrics = sbx.metrics().await?;
     println!("{:?} {:?}", metrics.cpu, metrics.memory);
@@ -36,22 +38,38 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     println!("# Where a port of it is reached");
+    sbx.files().write("/workspace/index.html", "served by a sandbox\n").await?;
+    sbx.spawn("python -m http.server 8080").await?;
     println!("{}", sbx.get_host(8080).await?);
     let preview = sbx.preview_url(8080).await?;
     // `Debug` hides the token; `preview.expose()` is the URL for a browser.
     println!("{preview:?}");
     if let (Some((name, token)), true) = (preview.header(), preview.url().starts_with("http://")) {
-        // Nothing listens in the sandbox, and the local server says so.
         let host = preview.host();
-        let mut stream = TcpStream::connect(host).await?;
         let head = format!("GET / HTTP/1.0\r\nHost: {host}\r\n{name}: {}\r\n\r\n", token.expose());
-        stream.write_all(head.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
+        let mut answer = fetch(host, &head).await?;
+        // Until something listens in the sandbox, the local server says that nothing does.
+        for _ in 0..200 {
+            if !answer.starts_with("HTTP/1.0 502") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            answer = fetch(host, &head).await?;
+        }
         println!("{}", answer.lines().next().unwrap_or_default());
+        println!("{}", answer.lines().last().unwrap_or_default());
     }
 
+    let ended = sbx.clone();
     sbx.terminate().await?;
-    println!("{:?}", sbx.metrics().await?.lifetime);
+    println!("{:?}", ended.metrics().await?.lifetime);
     Ok(())
+}
+
+async fn fetch(host: &str, request: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(host).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }

@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     second.terminate().await?;
 
     println!("# Its lifetime can be set, and cleared");
-    volume.update().max_lifetime_hours(48).await?;
+    volume.update().max_lifetime_hours(12).await?;
     println!("until {:?}", volume.expires_at());
     volume.update().clear_max_lifetime_hours().await?;
     println!("until {:?}", volume.expires_at());

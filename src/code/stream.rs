@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 
-use super::event::{self, CodeEvent};
 use super::Execution;
+use super::event::{self, CodeEvent};
 use crate::Secret;
 use crate::error::{Error, ErrorKind};
 use crate::run_stream::RunStream;
