@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A moment in UTC, with nanoseconds.
@@ -77,9 +77,21 @@ impl FromStr for Timestamp {
     }
 }
 
+/// A time beyond what a `Timestamp` can hold, some 262000 years from now, becomes the nearest that
+/// it can.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
-        Self(time.into())
+        let moved = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => TimeDelta::from_std(after)
+                .ok()
+                .and_then(|after| DateTime::UNIX_EPOCH.checked_add_signed(after))
+                .unwrap_or(DateTime::<Utc>::MAX_UTC),
+            Err(before) => TimeDelta::from_std(before.duration())
+                .ok()
+                .and_then(|before| DateTime::UNIX_EPOCH.checked_sub_signed(before))
+                .unwrap_or(DateTime::<Utc>::MIN_UTC),
+        };
+        Self(moved)
     }
 }
 
@@ -178,6 +190,17 @@ mod tests {
         for json in ["1e300", "-1e300", "9223372036854775807", "18446744073709551615", "true"] {
             read(json).expect_err(json);
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn system_times_beyond_every_calendar_are_the_nearest_moment() {
+        let far = Duration::from_secs(i64::MAX as u64);
+        let (least, most) = (SystemTime::UNIX_EPOCH - far, SystemTime::UNIX_EPOCH + far);
+        let now = Timestamp::from(SystemTime::UNIX_EPOCH);
+        assert!(Timestamp::from(least) < now && now < Timestamp::from(most));
+        let before = SystemTime::UNIX_EPOCH - Duration::from_millis(1500);
+        assert_eq!(SystemTime::from(Timestamp::from(before)), before);
     }
 
     #[test]

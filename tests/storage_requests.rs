@@ -341,3 +341,12 @@ async fn ids_that_change_the_path_are_not_sent() {
     assert_eq!(created.delete().await.expect_err("no id").kind(), ErrorKind::InvalidInput);
     assert_eq!(recorder.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn a_volume_that_is_named_like_the_id_of_another_is_not_taken_for_it() {
+    let namesake = volume(json!({"id": "vol_other", "name": VOLUME}));
+    let list = Answer::json(200, &json!({"volumes": [namesake]}));
+    let (_recorder, gone) = a_volume([list]).await;
+    let error = gone.refresh().await.expect_err("it is gone");
+    assert_eq!((error.kind(), gone.name()), (ErrorKind::NotFound, "models".to_owned()));
+}

@@ -72,6 +72,10 @@ impl Partial {
         if existing.as_ref().is_some_and(fs::Metadata::is_dir) || target.file_name().is_none() {
             return Err(io::Error::other("it is a directory; name the file in it"));
         }
+        // A file in its place would leave a machine without its `/dev/null`.
+        if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
+            return Err(io::Error::other("it is not a regular file; use `to_writer`"));
+        }
         // In the same directory, and so on the same file system: a rename is all or nothing.
         let nanos =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
@@ -148,4 +152,23 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_or_a_device_is_never_replaced() {
+        let name = format!("orkestr-special-{}.sock", std::process::id());
+        let socket = std::env::temp_dir().join(name);
+        let _ = fs::remove_file(&socket);
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        let refused = Partial::create(&socket).await;
+        let is_there = std::os::unix::net::UnixStream::connect(&socket).is_ok();
+        fs::remove_file(&socket).expect("removed");
+        let error = refused.map(drop).expect_err("no regular file");
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.message().contains("not a regular file") && is_there, "{error}");
+    }
 }

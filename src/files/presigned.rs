@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt as _, Stream};
@@ -76,14 +77,15 @@ pub(super) async fn put(
     if let Some(failure) = watch.failure() {
         return Err(failure);
     }
-    whole(sent.map_err(|error| broken(error, "the answer came"))?, url).await.map(drop)
+    let sent = sent.map_err(|error| broken(error, "the answer came"))?;
+    whole(sent, url, client.timeout()).await.map(drop)
 }
 
 pub(super) async fn get(client: &Client, url: &PresignedUrl) -> Result<Response, Error> {
     let request = client.http().get(parsed(url)?);
     let send = request.send().map(|sent| sent.map_err(|error| broken(error, "the answer came")));
     let limit = client.timeout();
-    whole(rt::or_late(limit, send, rt::no_answer(limit)).await?, url).await
+    whole(rt::or_late(limit, send, rt::no_answer(limit)).await?, url, limit).await
 }
 
 /// The connection failed; not the URL itself, which must not be told.
@@ -105,7 +107,11 @@ fn parsed(url: &PresignedUrl) -> Result<Url, Error> {
 
 /// A refusal of the presigned host. No key was sent, so it is no matter of authentication: an
 /// expired or wrong URL is [`ErrorKind::Api`] with its status.
-async fn whole(mut response: Response, url: &PresignedUrl) -> Result<Response, Error> {
+async fn whole(
+    mut response: Response,
+    url: &PresignedUrl,
+    limit: Duration,
+) -> Result<Response, Error> {
     let status = response.status();
     log::debug!("orkestr: presigned {} answered {}", url.method, status.as_u16());
     if status.is_success() {
@@ -114,13 +120,16 @@ async fn whole(mut response: Response, url: &PresignedUrl) -> Result<Response, E
     let text = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
     let (request_id, retry_after) = (text("x-request-id"), text("retry-after"));
     let mut body = Vec::new();
-    // A body that breaks is no reason to lose the status.
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk[..chunk.len().min(LONGEST_FAILURE - body.len())]);
-        if body.len() == LONGEST_FAILURE {
-            break;
+    // That a body breaks or stalls is no reason to lose the status.
+    let reading = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk[..chunk.len().min(LONGEST_FAILURE - body.len())]);
+            if body.len() == LONGEST_FAILURE {
+                break;
+            }
         }
-    }
+    };
+    rt::timeout(limit, reading).await;
     let answer = Answer {
         status: status.as_u16(),
         request_id,
@@ -133,4 +142,41 @@ async fn whole(mut response: Response, url: &PresignedUrl) -> Result<Response, E
     let secret = url.url.expose();
     let query = secret.split_once('?').map_or("", |(_, query)| query);
     Err(error.without(secret).without(query))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_whose_body_stalls_keeps_its_status() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stalling = async {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let _ = stream.read(&mut [0; 4096]).await;
+            let head = "HTTP/1.1 403 Forbidden\r\ncontent-length: 100\r\n\r\n{";
+            stream.write_all(head.as_bytes()).await.expect("sent");
+            std::future::pending::<()>().await;
+        };
+        let client = Client::builder().api_key("ork_test_key").build().expect("a client");
+        let url = PresignedUrl {
+            url: format!("http://{address}/file").into(),
+            method: "GET".into(),
+            path: "/workspace/file".into(),
+            expires_at: None,
+        };
+        let refused = async {
+            let head =
+                client.http().get(parsed(&url).expect("a URL")).send().await.expect("a head");
+            whole(head, &url, Duration::from_millis(10)).await.expect_err("refused")
+        };
+        let error = tokio::select! {
+            () = stalling => unreachable!("it never ends"),
+            error = refused => error,
+        };
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Api, Some(403)), "{error}");
+    }
 }

@@ -104,7 +104,7 @@ impl Volume {
     ///
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), without a status, if it is gone.
     pub async fn refresh(&self) -> Result<(), Error> {
-        self.update_info(list::one(self.client(), self.id()).await?);
+        self.update_info(list::by_id(self.client(), self.id()).await?);
         Ok(())
     }
 

@@ -78,12 +78,27 @@ async fn all(client: &Client) -> Result<Vec<types::Volume>, Error> {
 }
 
 /// By its id, or else by its name.
-pub(super) async fn one(client: &Client, name_or_id: &str) -> Result<types::Volume, Error> {
-    let mut volumes = all(client).await?;
+async fn one(client: &Client, name_or_id: &str) -> Result<types::Volume, Error> {
+    let volumes = all(client).await?;
     let found = volumes.iter().position(|volume| volume.id == name_or_id);
     let found = found.or_else(|| volumes.iter().position(|volume| volume.name == name_or_id));
+    take(volumes, found, "name or the id", name_or_id)
+}
+
+/// By its id alone: another may have that for its name.
+pub(super) async fn by_id(client: &Client, id: &str) -> Result<types::Volume, Error> {
+    let volumes = all(client).await?;
+    let found = volumes.iter().position(|volume| volume.id == id);
+    take(volumes, found, "id", id)
+}
+
+fn take(
+    mut volumes: Vec<types::Volume>,
+    found: Option<usize>,
+    what: &str,
+    wanted: &str,
+) -> Result<types::Volume, Error> {
     found.map(|index| volumes.swap_remove(index)).ok_or_else(|| {
-        let message = format!("no volume has the name or the id {name_or_id:?}");
-        Error::new(ErrorKind::NotFound, message)
+        Error::new(ErrorKind::NotFound, format!("no volume has the {what} {wanted:?}"))
     })
 }

@@ -64,6 +64,12 @@ impl From<types::Webhook> for WebhookInfo {
 
 impl fmt::Debug for WebhookInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A reason may quote the URL.
+        let quotes = |reason: &&String| !self.url.is_empty() && reason.contains(&self.url);
+        let last_error = self.last_error.as_ref().map(|reason| match Some(reason).filter(quotes) {
+            Some(reason) => reason.replace(&self.url, "***"),
+            None => reason.clone(),
+        });
         f.debug_struct("WebhookInfo")
             .field("id", &self.id)
             .field("url", &HostOf(&self.url))
@@ -71,7 +77,7 @@ impl fmt::Debug for WebhookInfo {
             .field("active", &self.active)
             .field("consecutive_failures", &self.consecutive_failures)
             .field("last_delivery_at", &self.last_delivery_at)
-            .field("last_error", &self.last_error)
+            .field("last_error", &last_error)
             .field("created_at", &self.created_at)
             .field("secret", &self.secret)
             .finish()
@@ -106,6 +112,9 @@ mod tests {
         assert!(!shown.contains("hidden"), "{shown}");
         assert!(shown.contains("https://example.com:8443/***"), "{shown}");
         assert!(!serde_json::to_string(&info).expect("JSON").contains("hidden5"));
+
+        info.last_error = Some(format!("no answer from {}", info.url));
+        assert!(!format!("{info:?}").contains("hidden"), "{info:?}");
 
         info.url = "hidden".into();
         assert!(!format!("{info:?}").contains("hidden"), "{info:?}");
