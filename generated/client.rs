@@ -814,9 +814,11 @@ pub mod types {
         ///The host name, or an address with its port (REST).
         pub host: ::std::string::String,
         ///The port (REST).
-        pub port: i32,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub port: ::std::option::Option<i32>,
         ///The URL, `https://` and the host (REST), or `http://` and an address.
-        pub url: ::std::string::String,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub url: ::std::option::Option<::std::string::String>,
     }
     ///A place where sandboxes run.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]

@@ -1,5 +1,5 @@
 // Written by `cargo regenerate` from openapi.yaml. Do not edit.
-// openapi.yaml fnv1a64:852520c66b9b7e6a
+// openapi.yaml fnv1a64:77f11bd217fd162d
 
 //! The raw layer, generated from the contract.
 

@@ -108,7 +108,8 @@ pub(crate) async fn host(sandbox: &Sandbox, port: u16) -> Result<HostInfo, Error
     let wire: types::PreviewHost =
         client.call(client.plain(Safety::Repeatable), send).await?.into_inner();
     // The port was ours to say.
-    Ok(HostInfo { port, host: wire.host, url: wire.url })
+    let url = wire.url.unwrap_or_else(|| format!("https://{}", wire.host));
+    Ok(HostInfo { port, host: wire.host, url })
 }
 
 pub(crate) async fn url(sandbox: &Sandbox, port: u16) -> Result<PreviewUrl, Error> {

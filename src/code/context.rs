@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{CodeRequest, CodeStreamRequest};
 use crate::api::{CodeLanguage, types};
 use crate::client::{Call, Safety, check_id};
-use crate::error::{Error, Scope};
+use crate::error::{Error, ErrorKind, Scope};
 use crate::{Sandbox, Timestamp};
 
 /// What the server says of a context at one moment. `CodeContext` in the contract.
@@ -110,14 +110,12 @@ impl CodeContext {
         Ok(())
     }
 
-    /// Ends the interpreter, and code that runs in it.
+    /// Ends the interpreter, and code that runs in it; one that is gone already is no error.
     /// `DELETE /v1/sandboxes/{id}/code/contexts/{ctx}`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if it was deleted before, also by an
-    /// answer of this call that was lost and asked for again;
-    /// [`SandboxNotReady`](crate::ErrorKind::SandboxNotReady) on a terminated sandbox.
+    /// [`ErrorKind::SandboxNotReady`](crate::ErrorKind::SandboxNotReady) on a terminated sandbox.
     ///
     /// # Cancel safety
     ///
@@ -126,8 +124,11 @@ impl CodeContext {
         let context = check_id("context id", self.id())?;
         let (client, id) = (self.sandbox.client(), self.sandbox.id());
         let send = |api: crate::api::Client| async move { api.delete_context(id, context).await };
-        client.call(on_context(&self.sandbox, Safety::Repeatable), send).await?;
-        Ok(())
+        match client.call(on_context(&self.sandbox, Safety::Repeatable), send).await {
+            // Perhaps by a first try whose answer was lost.
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// What the server said of it when this handle was made.

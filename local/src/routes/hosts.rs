@@ -27,9 +27,9 @@ pub(crate) async fn get(
     })?;
     let address = preview::open(&sandbox, port)?;
     let host = types::PreviewHost {
-        port: port.into(),
+        port: Some(port.into()),
         host: address.to_string(),
-        url: format!("http://{address}"),
+        url: Some(format!("http://{address}")),
         ..types::PreviewHost::default()
     };
     Ok(answer::json(StatusCode::OK, &host))
