@@ -357,19 +357,19 @@ async fn a_stream_goes_on_after_the_servers_time_limit() {
         .expect("a client");
     let stream = Command::attach(&command).client(&client).stream().expect("a stream");
     let stream = stream.connection_limit(Duration::from_secs(1));
-    let later = async {
+    let followed = async {
         while proxy.follows() < 3 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        go(&sbx).await;
     };
     let read = all(stream);
     tokio::pin!(read);
     tokio::select! {
         read = &mut read => panic!("the stream ended before the command: {read:?}"),
-        () = later => {}
+        () = followed => {}
     }
-    assert_eq!(read.await.expect("whole").stdout, b"one\ntwo\n");
+    let (read, ()) = tokio::join!(read, go(&sbx));
+    assert_eq!(read.expect("whole").stdout, b"one\ntwo\n");
 }
 
 /// One command that has ended, and what it wrote.

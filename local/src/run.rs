@@ -93,10 +93,16 @@ impl Run {
         // Before: it may have run for a while when this task hears of its start.
         let started = sandbox.clock.now();
         // Code that fights its own shell can keep it from ever starting.
-        let child = tokio::time::timeout(timeout, jail.spawn(command)).await.map_err(|_| {
-            let detail = "The command did not start within its timeout";
-            Problem::new(StatusCode::REQUEST_TIMEOUT, detail).with_code("exec_timeout")
-        })??;
+        let too_late = late(&sandbox.clock, started + timeout, paused_before, pauses.clone());
+        let child = tokio::select! {
+            biased;
+            child = jail.spawn(command) => child?,
+            () = too_late => {
+                let detail = "The command did not start within its timeout";
+                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+                    .with_code("exec_timeout"));
+            }
+        };
         let sandbox = sandbox.clone();
         Ok(Self { child, started, timeout, pauses, paused_before, sandbox, blocked_before })
     }

@@ -250,6 +250,22 @@ async fn calls_in_any_order_at_once_do_no_harm() {
     assert!(support::host_processes(&sbx.id().replace('_', "-").to_lowercase()).is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_while_a_command_starts_does_not_age_it() {
+    let server = server().await;
+    let sbx = create(&server).await;
+    for _ in 0..20 {
+        let run = tokio::spawn(sbx.exec("echo x").timeout(Duration::from_secs(30)).into_future());
+        sbx.pause().await.expect("paused");
+        server.advance(MINUTE).await;
+        Sandbox::resume(sbx.id()).client(&server.client()).await.expect("resumed");
+        match run.await.expect("no panic") {
+            Ok(out) => assert_eq!(out.stdout, "x\n"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::SandboxNotReady, "{error}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_timeout_of_a_command_follows_the_clock() {
     let server = server().await;
