@@ -72,14 +72,18 @@ fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Whether a host, with or without a port, is this machine by a name that nobody else gives.
 fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(name, _)| name),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
+    let (name, port, names): (_, _, &[&str]) = match host.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((name, port)) => (name, port, &["::1"]),
+            None => return false,
+        },
+        None => {
+            let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+            (name, port, &["127.0.0.1", "localhost"])
+        }
     };
-    let port = &host[name.len() + if host.starts_with('[') { 2 } else { 0 }..];
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let is_whole = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
-    let names: &[&str] = if host.starts_with('[') { &["::1"] } else { &["127.0.0.1", "localhost"] };
     is_whole && names.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
@@ -145,6 +149,8 @@ mod tests {
             "localhost/",
             "[]",
             "[é]",
+            "[",
+            "[é",
         ] {
             assert!(!is_loopback(other), "{other}");
         }
