@@ -93,10 +93,15 @@ impl Run {
         // Before: it may have run for a while when this task hears of its start.
         let started = sandbox.clock.now();
         // Code that fights its own shell can keep it from ever starting.
-        let child = tokio::time::timeout(timeout, jail.spawn(command)).await.map_err(|_| {
-            let detail = "The command did not start within its timeout";
-            Problem::new(StatusCode::REQUEST_TIMEOUT, detail).with_code("exec_timeout")
-        })??;
+        let late = late(&sandbox.clock, started + timeout, paused_before, pauses.clone());
+        let child = tokio::select! {
+            child = jail.spawn(command) => child?,
+            () = late => {
+                let detail = "The command did not start within its timeout";
+                let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, detail);
+                return Err(problem.with_code("exec_timeout"));
+            }
+        };
         let sandbox = sandbox.clone();
         Ok(Self { child, started, timeout, pauses, paused_before, sandbox, blocked_before })
     }
