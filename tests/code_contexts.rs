@@ -271,6 +271,49 @@ async fn a_pause_keeps_contexts_and_the_end_of_the_sandbox_ends_them() -> TestRe
 }
 
 #[tokio::test]
+async fn code_that_waits_for_its_turn_does_not_age_in_a_pause() -> TestResult {
+    let (server, sbx) = with_interpreter!();
+    let code = "print('running')
+import os, time
+while not os.path.exists('/workspace/go'):
+    time.sleep(0.02)";
+    let context = sbx.create_code_context().await?;
+    let mut stream = context.run_code_stream(code).timeout(Duration::from_secs(3000)).await?;
+    until(&mut stream, "running").await?;
+    let waiting = tokio::spawn({
+        let context = context.clone();
+        async move { context.run_code("1 + 1").timeout(Duration::from_secs(60)).await }
+    });
+    // Nothing tells that it waits; after as many calls it most likely does.
+    for _ in 0..20 {
+        assert_eq!(sbx.code_contexts().await?.len(), 1);
+    }
+    sbx.pause().await?;
+    server.advance(Duration::from_secs(600)).await;
+    let sbx = Sandbox::resume(sbx.id()).client(&server.client()).await?;
+    local_support::go(&sbx).await?;
+    in_time(stream.wait()).await?;
+    match in_time(waiting).await.expect("no panic") {
+        Ok(run) => assert_eq!(run.text(), Some("2")),
+        // It came when the sandbox was paused already.
+        Err(error) => assert_eq!(error.kind(), ErrorKind::SandboxNotReady, "{error}"),
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_python_that_closes_its_channel_is_not_waited_for() -> TestResult {
+    let server = local_support::server().await;
+    let create = Sandbox::create(Template::CodeInterpreter).client(&server.client());
+    let sbx = create.env("PYTHONPATH", "/workspace/site").await?;
+    let script = "import os, time\nos.close(0)\nos.open('/dev/null', 0)\ntime.sleep(1000)";
+    sbx.files().write("/workspace/site/sitecustomize.py", script).await?;
+    failure(in_time(sbx.create_code_context()).await, ErrorKind::InterpreterUnavailable);
+    failure(in_time(sbx.run_code("1")).await, ErrorKind::InterpreterUnavailable);
+    Ok(())
+}
+
+#[tokio::test]
 async fn code_runs_on_when_its_client_leaves() -> TestResult {
     let (_server, sbx) = with_interpreter!();
     let code = "import os, time

@@ -109,6 +109,14 @@ pub(crate) struct Running {
     pub(crate) paused_before: Duration,
 }
 
+impl Running {
+    /// How long it was paused in all by `now`.
+    pub(crate) fn paused_by(&self, now: Instant) -> Duration {
+        let on = self.paused_since.map(|since| now.saturating_duration_since(since));
+        self.paused_before + on.unwrap_or_default()
+    }
+}
+
 impl Sandbox {
     /// One that is `starting`; [`Sandbox::boot`] makes it run.
     pub(crate) fn new(

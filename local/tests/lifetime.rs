@@ -354,3 +354,46 @@ async fn the_clock_can_be_moved_from_outside() {
     server.advance(Duration::MAX).await;
     assert_eq!(self::create(&server).await.status(), Status::Running);
 }
+
+/// Code can keep commands from ever starting, by stopping each between its fork and its exec.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_does_not_start_ages_by_the_clock_and_not_in_a_pause() {
+    let server = server().await;
+    let fought = async || {
+        let create = Sandbox::create("debian-12").client(&server.client()).timeout(60 * MINUTE);
+        let sbx = create.await.expect("a sandbox");
+        let script = "touch up; while :; do kill -STOP -1; done";
+        sbx.spawn(script).await.expect("started");
+        support::eventually("it runs", async || {
+            sbx.files().exists("/workspace/up").await.expect("an answer")
+        })
+        .await;
+        let commands: Vec<_> = (0..10)
+            .map(|_| {
+                let sbx = sbx.clone();
+                tokio::spawn(async move { sbx.exec("true").timeout(MINUTE).await })
+            })
+            .collect();
+        (sbx, commands)
+    };
+
+    let (sbx, commands) = fought().await;
+    support::eventually("all are over", async || {
+        server.advance(MINUTE).await;
+        sbx.set_timeout(60 * MINUTE).await.expect("it runs on");
+        commands.iter().all(tokio::task::JoinHandle::is_finished)
+    })
+    .await;
+    sbx.terminate().await.expect("ended");
+
+    let (sbx, commands) = fought().await;
+    sbx.pause().await.expect("paused");
+    server.advance(30 * MINUTE).await;
+    Sandbox::resume(sbx.id()).client(&server.client()).await.expect("resumed");
+    sbx.terminate().await.expect("ended");
+    for command in commands {
+        if let Err(error) = command.await.expect("no panic") {
+            assert_ne!(error.kind(), ErrorKind::ExecTimeout, "{error}");
+        }
+    }
+}

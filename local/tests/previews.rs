@@ -213,6 +213,11 @@ async fn other_names_and_the_pages_of_strangers_are_refused() {
         let answer = get(&preview, "/", headers).await;
         assert!(answer.starts_with("HTTP/1.1 4") && !answer.contains("GET /"), "{headers}{answer}");
     }
+    // Names that are none, too.
+    for host in ["[", "[::1", "]", ":", "[]:"] {
+        is_status(&get(&preview, "/", &format!("Host: {host}\r\n")).await, 421);
+        is_status(&get(&preview, "/", &format!("{HOST}Origin: http://{host}\r\n")).await, 403);
+    }
     is_status(&get(&preview, "http://rebound.example.com/", HOST).await, 421);
     for origin in ["https://example.com", "null", "http://localhost.example.com"] {
         is_status(&get(&preview, "/", &format!("{HOST}Origin: {origin}\r\n")).await, 403);

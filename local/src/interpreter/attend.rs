@@ -131,8 +131,11 @@ impl Interpreter {
         let mut output = Output::new(job.events);
         let (mut deadline, timeout) = (job.asked_at + job.timeout, job.timeout);
         let before_start = clock.now();
-        let paused_before = self.sandbox.watch().borrow().paused_before;
-        let is_late = before_start >= deadline + paused_before.saturating_sub(job.paused_before);
+        let pauses = self.sandbox.watch();
+        let paused_by = |now| pauses.borrow().paused_by(now);
+        let paused_before_start = paused_by(before_start);
+        let is_late =
+            before_start >= deadline + paused_before_start.saturating_sub(job.paused_before);
         if is_late || !is_claimed {
             // Behind another run, and given up.
             output.failed(not_started(timeout));
@@ -143,8 +146,10 @@ impl Interpreter {
                 output.failed(problem);
                 return Next::On;
             }
-            // Starting is no part of running.
-            deadline += clock.now() - before_start;
+            // Starting is no part of running. A pause in it counts as every other does.
+            let now = clock.now();
+            let paused = paused_by(now).saturating_sub(paused_before_start);
+            deadline += (now - before_start).saturating_sub(paused);
         }
         let started = clock.now();
         let number = {

@@ -48,6 +48,8 @@ pub(super) struct Kernel {
     stdout_open: bool,
     stderr_open: bool,
     unread: Vec<u8>,
+    /// So much of it is known to hold no end of a line.
+    searched: usize,
     unsent: Vec<u8>,
     /// Half dealt with: what the kernel wrote before it comes first.
     message: Option<Message>,
@@ -106,6 +108,7 @@ impl Kernel {
             stdout_open: true,
             stderr_open: true,
             unread: Vec::new(),
+            searched: 0,
             unsent: format!("{}\n{KERNEL}", KERNEL.len()).into_bytes(),
             message: None,
             exit: None,
@@ -124,6 +127,11 @@ impl Kernel {
                 Ok(Some(_)) | Err(_) => return Err(unavailable("The interpreter does not start")),
             }
             self.flush().await;
+            if !self.socket_open {
+                // It is ending, or has something else in mind.
+                self.kill().await;
+                return Err(self.stillborn(self.exit.unwrap_or(Fate::Gone)));
+            }
             tokio::select! {
                 fate = fate(&mut self.child.process) => {
                     self.exit = Some(fate);
@@ -293,10 +301,14 @@ impl Kernel {
     }
 
     fn next_message(&mut self) -> Result<Option<Message>, io::Error> {
-        let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') else {
+        // A long line comes in many pieces.
+        let new = self.unread.iter().skip(self.searched);
+        let Some(end) = new.copied().position(|byte| byte == b'\n') else {
+            self.searched = self.unread.len();
             let is_too_long = self.unread.len() > LONGEST_LINE;
             return if is_too_long { Err(io::Error::other("too long a line")) } else { Ok(None) };
         };
+        let end = std::mem::take(&mut self.searched) + end;
         let line: Vec<u8> = self.unread.drain(..=end).collect();
         Ok(Some(serde_json::from_slice(&line)?))
     }

@@ -149,6 +149,8 @@ mod tests {
             "localhost/",
             "[]",
             "[é]",
+            "[",
+            "[é",
         ] {
             assert!(!is_loopback(other), "{other}");
         }
