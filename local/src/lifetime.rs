@@ -313,4 +313,7 @@ async fn fail(sandbox: &Sandbox) {
     tracing::warn!(sandbox = %sandbox.id, "the sandbox's first process has died");
     sandbox.announce();
     sandbox.release().await;
+    // A pause or a resume that was under way may have taken its slot since.
+    let _turn = sandbox.turn.lock().await;
+    sandbox.release().await;
 }

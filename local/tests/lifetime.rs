@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use orkestr::{ErrorKind, ExecEvent, OnTimeout, Sandbox, SandboxStatus as Status};
-use orkestr_local::LocalServer;
+use orkestr_local::{LocalServer, Plan};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -396,4 +396,56 @@ async fn a_command_that_does_not_start_ages_by_the_clock_and_not_in_a_pause() {
             assert_ne!(error.kind(), ErrorKind::ExecTimeout, "{error}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_sandbox_that_dies_in_a_transition_is_counted_no_more() {
+    let builder = LocalServer::builder().transition_time(MINUTE);
+    let server = builder.plan(Plan::unlimited().max_snapshots(1)).start().await.expect("a server");
+    let make = async || {
+        let client = server.client();
+        let creating =
+            tokio::spawn(async move { Sandbox::create("debian-12").client(&client).await });
+        support::eventually("it is starting", async || {
+            let all = Sandbox::list().client(&server.client()).await.expect("a list");
+            all.iter().any(|sandbox| sandbox.status() == Status::Starting)
+        })
+        .await;
+        server.advance(MINUTE).await;
+        creating.await.expect("no panic").expect("a sandbox")
+    };
+    let pause = |sbx: &Sandbox| {
+        let sbx = sbx.clone();
+        tokio::spawn(async move { sbx.pause().await })
+    };
+    let dying = make().await;
+    let needle = format!("{}.25", 7_500_000 + std::process::id());
+    dying.spawn(format!("exec sleep {needle}")).await.expect("started");
+    let process = async || support::host_processes(&format!("sleep\0{needle}\0")).first().copied();
+    support::eventually("it runs", async || process().await.is_some()).await;
+    let pid = process().await.expect("it runs");
+    let facts = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let agent = facts.lines().find_map(|line| line.strip_prefix("PPid:")).expect("a parent");
+    let agent = nix::unistd::Pid::from_raw(agent.trim().parse().expect("a number"));
+
+    let pausing = pause(&dying);
+    until(&dying, Status::Pausing).await;
+    nix::sys::signal::kill(agent, nix::sys::signal::Signal::SIGKILL).expect("it runs");
+    pausing.await.expect("no panic").expect_err("there is nothing to pause");
+    until(&dying, Status::Failed).await;
+
+    let other = make().await;
+    // The end is counted soon after it is seen.
+    support::eventually("there is room", async || {
+        let pausing = pause(&other);
+        support::eventually("it is decided", async || {
+            if status(&other).await == Status::Pausing {
+                server.advance(MINUTE).await;
+            }
+            pausing.is_finished()
+        })
+        .await;
+        pausing.await.expect("no panic").is_ok()
+    })
+    .await;
 }
