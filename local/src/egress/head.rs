@@ -58,7 +58,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Head>, &'static str> {
 fn authority(text: &str, default: Option<u16>) -> Option<(String, u16)> {
     let (host, port) = match text.rfind(':') {
         Some(colon) if !text[colon..].contains(']') => {
-            (&text[..colon], Some(text[colon + 1..].parse().ok()?))
+            let port: u16 = text[colon + 1..].parse().ok()?;
+            // As it is passed on: no sign, no zeros before it.
+            if text[colon + 1..] != port.to_string() {
+                return None;
+            }
+            (&text[..colon], Some(port))
         }
         _ => (text, default),
     };
@@ -115,6 +120,8 @@ mod tests {
             "CONNECT [::1:443 HTTP/1.1\r\n\r\n",
             "CONNECT [x]:443 HTTP/1.1\r\n\r\n",
             "CONNECT :443 HTTP/1.1\r\n\r\n",
+            "CONNECT example.com:+443 HTTP/1.1\r\n\r\n",
+            "GET http://example.com:0080/ HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\n\r\n",
             "GET https://example.com/ HTTP/1.1\r\n\r\n",
             "GET http:// HTTP/1.1\r\n\r\n",
