@@ -33,15 +33,21 @@ pub(super) async fn open(path: &Path) -> Result<(File, u64), Error> {
 pub(super) fn chunks(
     file: File,
 ) -> impl Stream<Item = Result<Bytes, Box<dyn StdError + Send + Sync>>> + Send {
-    futures::stream::try_unfold(file, |file| async move {
-        let read = blocking(move || {
-            let mut chunk = vec![0; CHUNK];
-            let count = (&file).read(&mut chunk)?;
-            chunk.truncate(count);
-            Ok((chunk, file))
-        });
-        let (chunk, file) = read.await?;
-        Ok((!chunk.is_empty()).then(|| (Bytes::from(chunk), file)))
+    let file = Arc::new(file);
+    // The next chunk is read while the one before it is sent.
+    let ahead = move || {
+        let file = file.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            (&*file).take(CHUNK as u64).read_to_end(&mut chunk)?;
+            Ok::<_, io::Error>(chunk)
+        })
+    };
+    futures::stream::try_unfold((None, ahead), |(reading, ahead)| async move {
+        let reading = reading.unwrap_or_else(&ahead);
+        let chunk = reading.await.map_err(io::Error::other)??;
+        let next = (!chunk.is_empty()).then(&ahead);
+        Ok(next.map(|next| (Bytes::from(chunk), (Some(next), ahead))))
     })
 }
 
